@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Evidence: the module's word that keys and plaintext are gone. */
+#ifndef EROT_EVIDENCE_H
+#define EROT_EVIDENCE_H
+
+#include <linux/types.h>
+#include <linux/erot_format.h>
+
+int erot_evidence_key(const u8 sk[EROT_KEY_SIZE], u8 out[EROT_KEY_SIZE]);
+int erot_evidence_seal(struct erot_evidence *ev, const u8 key[EROT_KEY_SIZE]);
+
+#endif /* EROT_EVIDENCE_H */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Bounds of the module. What formats allow stands in erot_format.h. */
+#ifndef EROT_LIMITS_H
+#define EROT_LIMITS_H
+
+/* Sessions that exist at once, the dead and unacknowledged included. */
+#define EROT_SESSIONS_MAX	16384
+
+/* Seconds from NEW to RUNNING; a session that is not done by then dies. */
+#define EROT_SETUP_SECONDS	300
+
+/* Seconds from DEAD until plaintext that EROFS still holds is cut off. */
+#define EROT_GRACE_SECONDS	5
+
+/* Readers of one payload that decrypt at once; each owns a chunk buffer. */
+#define EROT_READERS		4
+
+/* Verified tree chunks kept per session: one path of three levels and one to spare. */
+#define EROT_TREE_CACHE		4
+
+/* Longest runtime that a receipt or release may ask for, in seconds: a year. */
+#define EROT_RUNTIME_MAX	(366U * 24 * 60 * 60)
+
+/* Parts of one message that erot_hmac_sha256() and the HKDF take. */
+#define EROT_PARTS_MAX		8
+
+/* Bytes of the largest message opened in one go: an envelope with its wrapped key. */
+#define EROT_GCM_MAX		(64 * 1024)
+
+#endif /* EROT_LIMITS_H */
