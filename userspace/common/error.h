@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a library function says when it fails: a stable code and one line of text. */
+#ifndef EROT_COMMON_ERROR_H
+#define EROT_COMMON_ERROR_H
+
+#include <errno.h>
+
+/**
+ * struct erot_error - why a call failed; left alone by one that succeeds
+ * @code: stable and short, lower case with dashes ("receipt-expired"); scripts may compare it
+ * @text: one line, names the thing and the reason; for people
+ */
+struct erot_error {
+	char code[32];
+	char text[200];
+};
+
+/**
+ * erot_fail() - fill an error
+ * @err:  may be NULL
+ * @num:  positive errno
+ * @code: stable code
+ * @fmt:  text as in printf; control characters in the result become '?'
+ *
+ * Return: -@num, so that a failing path is one statement.
+ */
+int erot_fail(struct erot_error *err, int num, const char *code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/**
+ * erot_error_prefix() - put the thing that was worked on before the text
+ * @err: may be NULL
+ * @fmt: prefix, ": " is added
+ */
+void erot_error_prefix(struct erot_error *err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif /* EROT_COMMON_ERROR_H */
