@@ -14,9 +14,9 @@
  * Each test runs in a forked child, the leader of its own process group, with
  * a time limit (30 s, or that of TEST_TIMEOUT and TEST_F_TIMEOUT); what it
  * leaves behind in its group is killed. EXPECT_* goes on after a failure,
- * ASSERT_* ends the test (teardown still runs). A block after the macro is executed on failure. A helper that
- * asserts takes `struct __test_metadata *_metadata` and is handed the one in
- * scope. Tests named on the command line run alone. Output is TAP 13; the exit
+ * ASSERT_* ends the test (teardown still runs). A block after the macro is
+ * executed on failure. A helper that asserts takes
+ * `struct __test_metadata *_metadata` and is handed the one in scope. Tests named on the command line run alone. Output is TAP 13; the exit
  * status is 0 only when at least one test ran and none failed.
  */
 #ifndef SELFTESTS_HARNESS_H

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make help says what there is. Everything made goes to build/; the module is
+# built in a copy under build/module-KVER/, so that several kernels can be
+# built for and the tree stays clean.
+
+BUILD	:= build
+PREFIX	?= /usr/local
+DESTDIR	?=
+
+# newest installed headers of Debian's 6.12 cloud kernel; override with KDIR=
+KDIR	?= $(shell ls -d /usr/src/linux-headers-6.12*-cloud-amd64 2>/dev/null | sort -V | tail -n 1)
+KVER	= $(patsubst linux-headers-%,%,$(notdir $(KDIR)))
+KMOD	= $(BUILD)/module-$(KVER)
+
+CC	?= gcc
+CFLAGS	?= -O2 -g
+OURFLAGS = -std=gnu11 -Wall -Wextra -Werror -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE \
+	   -Iuapi -Iuserspace -iquote . $(PKGFLAGS)
+LDFLAGS	?= -Wl,-z,relro,-z,now
+OURLDFLAGS = -pie -Wl,--as-needed
+
+PACKAGES := libnl-3.0 libnl-genl-3.0 libcrypto jansson libseccomp libcap libarchive p11-kit-1
+PKGFLAGS = $(eval PKGFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKGFLAGS)
+LIBS	= $(eval LIBS := $$(shell pkg-config --libs $(filter-out p11-kit-1,$(PACKAGES))) \
+	  -lfsverity -lutil -lpthread -ldl)$(LIBS)
+
+# ---- what is built from what: see Documentation/testing.rst
+
+LIBSRC	= $(filter-out $(wildcard userspace/$(1)/test_*.c) $(2),$(wildcard userspace/$(1)/*.c))
+obj	= $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+common_SRC  := $(call LIBSRC,common)
+liberot_SRC := $(call LIBSRC,liberot)
+derg_SRC    := $(call LIBSRC,dergd,userspace/dergd/hsm_main.c)
+erotd_SRC   := $(call LIBSRC,erotd)
+TOOLS	    := $(patsubst tools/%/,%,$(sort $(dir $(wildcard tools/*/*.c))))
+
+# common <- liberot <- derg: the linker enforces the order
+LIBA	:= $(BUILD)/libderg.a $(BUILD)/liberot.a $(BUILD)/libcommon.a
+
+PROGRAMS := $(addprefix $(BUILD)/,$(TOOLS)) \
+	    $(if $(erotd_SRC),$(BUILD)/erotd) \
+	    $(if $(wildcard userspace/dergd/hsm_main.c),$(BUILD)/erot-hsm)
+
+HOSTTEST_SRC := $(wildcard userspace/*/test_*.c)
+HOSTTESTS    := $(addprefix $(BUILD)/,$(basename $(notdir $(HOSTTEST_SRC))))
+
+# selftests/*_test.c are programs; any other selftests/*.c is shared by them;
+# selftests/workload/*.c are what the tests run inside the sandbox
+SELFTEST_SRC := $(wildcard selftests/*_test.c)
+SELFTESTS    := $(patsubst selftests/%.c,$(BUILD)/selftests/%,$(SELFTEST_SRC))
+SELFLIB_SRC  := $(filter-out $(SELFTEST_SRC),$(wildcard selftests/*.c))
+WORKLOADS    := $(patsubst selftests/workload/%.c,$(BUILD)/selftests/workload/%,\
+		$(wildcard selftests/workload/*.c))
+
+JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
+
+.PHONY: all module userspace tests image deps check check-host check-guest check-all demo demo-run \
+	static install clean help
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: module userspace
+
+help:
+	@echo "make all          the module (for KDIR) and the programs, into build/"
+	@echo "make module       erot.ko; KDIR=/usr/src/linux-headers-... chooses the kernel"
+	@echo "make userspace    the programs"
+	@echo "make deps         install the Debian packages that are missing (as root)"
+	@echo "make check        deps, build, every test: on the host, then in a virtual machine"
+	@echo "make check-host   the tests that need no kernel module"
+	@echo "make check-guest  the tests in a virtual machine"
+	@echo "make static       the static checks (tools/check.sh)"
+	@echo "make demo         deps, build, then one encrypted workload from package to proof"
+	@echo "make install      programs, headers and module; DESTDIR= and PREFIX= as usual"
+	@echo "make clean        remove build/"
+
+# ---- module
+
+module: $(BUILD)/erot.ko
+
+MODULE_SRC = Kbuild $(wildcard kernel/*.c kernel/*.h uapi/linux/*.h)
+
+$(BUILD)/erot.ko: $(KMOD)/erot.ko
+	@cp -p $< $@
+
+$(KMOD)/erot.ko: $(MODULE_SRC)
+	@test -d "$(KDIR)" || { echo "no kernel headers: KDIR='$(KDIR)'; try: make deps" >&2; exit 1; }
+	@mkdir -p $(KMOD)
+	@cd $(KMOD) && rm -f Kbuild kernel/*.[ch] uapi/linux/*.h
+	@cp -p --parents $(MODULE_SRC) $(KMOD)
+	+@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(KMOD) $(MODFLAGS) modules
+	@touch $@
+
+# ---- userspace
+
+userspace: $(PROGRAMS)
+tests: $(HOSTTESTS) $(SELFTESTS) $(WORKLOADS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(OURFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# D: deterministic; an archive is made anew, so that no removed file stays in it
+define archive
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcsD $@ $^
+endef
+
+define link
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(OURLDFLAGS) $(LDFLAGS) -o $@ $(1) $(LIBS)
+endef
+
+$(BUILD)/libcommon.a: $(call obj,$(common_SRC))
+	$(archive)
+$(BUILD)/liberot.a: $(call obj,$(liberot_SRC))
+	$(archive)
+$(BUILD)/libderg.a: $(call obj,$(derg_SRC))
+	$(archive)
+$(BUILD)/libselftest.a: $(call obj,$(SELFLIB_SRC))
+	$(archive)
+
+$(BUILD)/erotd: $(call obj,$(erotd_SRC)) $(LIBA)
+	$(call link,$^)
+$(BUILD)/erot-hsm: $(call obj,userspace/dergd/hsm_main.c) $(LIBA)
+	$(call link,$^)
+
+define tool
+$(BUILD)/$(1): $$(call obj,$$(wildcard tools/$(1)/*.c)) $$(LIBA)
+	$$(call link,$$^)
+endef
+$(foreach t,$(TOOLS),$(eval $(call tool,$(t))))
+
+define hosttest
+$(BUILD)/$(basename $(notdir $(1))): $$(call obj,$(1)) $$(LIBA)
+	$$(call link,$$^)
+endef
+$(foreach t,$(HOSTTEST_SRC),$(eval $(call hosttest,$(t))))
+
+$(SELFTESTS): $(BUILD)/selftests/%: $(BUILD)/obj/selftests/%.o $(BUILD)/libselftest.a $(LIBA)
+	$(call link,$^)
+
+$(BUILD)/selftests/workload/%: $(BUILD)/obj/selftests/workload/%.o
+	$(call link,$^)
+
+# a list of sources that changed (a removed file) must relink what had it
+$(BUILD)/sources: FORCE
+	@mkdir -p $(BUILD)
+	@echo $(sort $(wildcard userspace/*/*.c tools/*/*.c selftests/*.c)) > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+FORCE:
+$(LIBA) $(BUILD)/libselftest.a: | $(BUILD)/sources
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# ---- tests
+
+deps:
+	@tools/deps.sh
+
+check: deps
+	+@$(MAKE) --no-print-directory $(JOBS) check-all
+
+check-all: all tests
+	@qemu-test/check.sh all
+
+check-host: userspace tests
+	@qemu-test/check.sh host
+
+check-guest: all tests
+	@qemu-test/check.sh guest
+
+static:
+	@tools/check.sh
+
+demo: deps
+	+@$(MAKE) --no-print-directory $(JOBS) demo-run
+
+demo-run: all
+	@qemu-test/demo.sh
+
+# ---- install
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/erot \
+		$(DESTDIR)$(PREFIX)/include/linux $(DESTDIR)/lib/modules/$(KVER)/updates
+	install -m 755 $(filter-out %/erotd %/erot-hsm,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/erotd $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(BUILD)/erot-hsm $(DESTDIR)$(PREFIX)/libexec/erot
+	install -m 644 uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux
+	install -m 644 $(BUILD)/erot.ko $(DESTDIR)/lib/modules/$(KVER)/updates
+	$(if $(DESTDIR),,depmod $(KVER))
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,202 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# image.sh KVER OUTPUT: the guest's initramfs, a cpio archive made of the files
+# that are needed and of what they need: programs of the host with the
+# libraries that ldd names, what is dlopened, kernel modules with their
+# dependencies, and what build/ holds of this project.
+
+set -euo pipefail
+
+kver=${1:?usage: image.sh KVER OUTPUT}
+output=${2:?usage: image.sh KVER OUTPUT}
+top=$(cd "$(dirname "$0")/.." && pwd)
+build=$top/build
+
+die()
+{
+	echo "image: $*" >&2
+	exit 1
+}
+
+PROGRAMS=(
+	bash kmod openssl keyctl fsverity mkfs.erofs fsck.erofs dump.erofs sqlite3 strace
+	softhsm2-util p11tool tpm2 jq
+	unshare nsenter setpriv prlimit lsns findmnt script losetup flock mount umount dmesg
+	timeout env setsid cmp fusermount3 ip
+)
+OPTIONAL=" p11tool jq ip "	# no package of ours brings them: taken when there
+
+# dlopened: ldd does not know of them
+LIBRARIES=(
+	softhsm/libsofthsm2.so
+	x86_64-linux-gnu/libtss2-tcti-device.so.0
+	x86_64-linux-gnu/libgcc_s.so.1
+)
+
+# what the module, the tests and the runner load, most of it on demand
+MODULES=(
+	libcurve25519 curve25519-x86_64 gcm ghash-clmulni-intel aesni-intel ctr
+	sha256-ssse3 sha512-ssse3 crc32c-intel crc32c_generic
+	erofs overlay loop virtio_blk
+	algif_aead algif_hash af_alg dummy veth binfmt_misc
+)
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+
+skeleton()
+{
+	mkdir -p "$root"/{usr/{bin,sbin,lib,lib64},etc,dev,proc,sys,run,tmp,root,var/{lib,run},mnt,selftests,demo}
+	ln -s usr/bin "$root/bin"
+	ln -s usr/sbin "$root/sbin"
+	ln -s usr/lib "$root/lib"
+	ln -s usr/lib64 "$root/lib64"
+	chmod 755 "$root"
+	chmod 1777 "$root/tmp"
+	printf 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$root/etc/passwd"
+	printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
+	printf 'root:1000000:1000000000\n' | tee "$root/etc/subuid" >"$root/etc/subgid"
+	echo '127.0.0.1 localhost' >"$root/etc/hosts"
+	: >"$root/etc/ld.so.cache"
+	cp -L /etc/ld.so.conf "$root/etc/"
+	printf '/usr/lib/x86_64-linux-gnu\n' >"$root/etc/ld.so.conf"
+}
+
+# copies a file under its name with the links of the directories resolved
+copy()
+{
+	local name
+
+	name=$(realpath "$(dirname "$1")")/$(basename "$1")
+	[ -e "$root$name" ] && return
+	mkdir -p "$root$(dirname "$name")"
+	cp -L "$1" "$root$name"
+	chmod u+w "$root$name"
+}
+
+# a program or library of the host, with all that it links
+closure()
+{
+	local lib
+
+	while read -r lib; do
+		copy "$lib"
+	done < <(ldd "$@" 2>/dev/null | grep -o '/[^ :]* (0x' | sed 's/ (0x$//' | sort -u)
+}
+
+system_programs()
+{
+	local p path files=()
+
+	for p in "${PROGRAMS[@]}"; do
+		if ! path=$(PATH=/usr/bin:/usr/sbin:/bin:/sbin command -v "$p"); then
+			[[ $OPTIONAL == *" $p "* ]] || die "$p is missing; try: make deps"
+			continue
+		fi
+		files+=("$path")
+		copy "$path"
+	done
+	for p in "${LIBRARIES[@]}"; do
+		[ -e "/usr/lib/$p" ] || die "/usr/lib/$p is missing; try: make deps"
+		files+=("/usr/lib/$p")
+		copy "/usr/lib/$p"
+	done
+	closure "${files[@]}"
+	for p in modprobe insmod rmmod lsmod modinfo depmod; do
+		ln -sf ../bin/kmod "$root/usr/sbin/$p"
+	done
+	cp /bin/busybox "$root/usr/bin/busybox"
+	for p in $("$root/usr/bin/busybox" --list); do
+		[ -e "$root/usr/bin/$p" ] || [ -e "$root/usr/sbin/$p" ] ||
+			ln -s busybox "$root/usr/bin/$p"
+	done
+	mkdir -p "$root/etc/ssl" "$root/usr/lib/ssl" "$root/var/lib/softhsm/tokens"
+	cp -L /etc/ssl/openssl.cnf "$root/etc/ssl/"
+	ln -sf /etc/ssl/openssl.cnf "$root/usr/lib/ssl/openssl.cnf"
+	mkdir -p "$root/etc/softhsm"
+	cp -L /etc/softhsm/softhsm2.conf "$root/etc/softhsm/"
+	mkdir -p "$root/usr/lib/locale"
+	cp -r /usr/lib/locale/C.utf8 "$root/usr/lib/locale/"
+	for p in l/linux d/dumb v/vt100; do
+		copy "/lib/terminfo/$p"
+	done
+}
+
+kernel_modules()
+{
+	local source=$1 m tree=$work/tree file
+
+	# modprobe wants lib/modules/KVER below its base
+	mkdir -p "$tree/lib/modules" "$root/lib/modules/$kver"
+	ln -s "$(realpath "$source")" "$tree/lib/modules/$kver"
+	[ -e "$source/modules.dep.bin" ] || {
+		rm "$tree/lib/modules/$kver"
+		cp -a "$(realpath "$source")" "$tree/lib/modules/$kver"
+		depmod -b "$tree" "$kver"
+	}
+	for m in "${MODULES[@]}"; do
+		modprobe -d "$tree" -S "$kver" --show-depends "$m" 2>/dev/null |
+			sed -n 's/^insmod \([^ ]*\).*/\1/p'
+	done | sort -u >"$work/list"
+	[ -s "$work/list" ] || die "no kernel modules found in $source"
+	while read -r file; do
+		m=$root/lib/modules/$kver/kernel/${file##*/kernel/}
+		mkdir -p "$(dirname "$m")"
+		case $file in
+		*.xz) xz -dc "$file" >"${m%.xz}" ;;
+		*.zst) zstd -qdc "$file" >"${m%.zst}" ;;
+		*) cp "$file" "$m" ;;
+		esac
+	done <"$work/list"
+	cp "$source"/modules.{order,builtin,builtin.modinfo} "$root/lib/modules/$kver/"
+}
+
+project()
+{
+	local p files=()
+
+	if [ -e "$build/module-$kver/erot.ko" ]; then
+		mkdir -p "$root/lib/modules/$kver/updates"
+		# debug information is a megabyte that the guest would only carry about
+		strip --strip-debug -o "$root/lib/modules/$kver/updates/erot.ko" \
+			"$build/module-$kver/erot.ko"
+		ln -s "$kver/updates/erot.ko" "$root/lib/modules/erot.ko"
+	fi
+	for p in erotd erotctl ewc dergctl dergd erot-hsm; do
+		[ -x "$build/$p" ] || continue
+		install -m 755 "$build/$p" "$root/usr/bin/$p"
+		files+=("$build/$p")
+	done
+	if compgen -G "$top/selftests/*.sh" >/dev/null; then
+		install -m 755 "$top"/selftests/*.sh "$root/selftests/"
+	fi
+	if [ -d "$build/selftests" ]; then
+		while read -r p; do
+			install -D -m 755 "$p" "$root/selftests/${p#"$build/selftests/"}"
+			files+=("$p")
+		done < <(find "$build/selftests" -type f -perm -100)
+	fi
+	if [ -d "$top/selftests/data" ]; then
+		cp -r "$top/selftests/data" "$root/selftests/"
+	fi
+	[ ${#files[@]} -eq 0 ] || closure "${files[@]}"
+	install -m 755 "$top/qemu-test/init" "$root/init"
+	install -m 755 "$top/qemu-test/init2" "$root/sbin/init2"
+	install -m 755 "$top/qemu-test/guest-tests.sh" "$root/selftests/run"
+	if [ -e "$top/qemu-test/demo-guest.sh" ]; then
+		install -m 755 "$top/qemu-test/demo-guest.sh" "$root/demo/run.sh"
+	fi
+}
+
+[ -x /bin/busybox ] || die "busybox-static is missing; try: make deps"
+kernel=$("$top/qemu-test/kernel.sh" "$kver")
+skeleton
+system_programs
+kernel_modules "$kernel/modules"
+project
+depmod -b "$root" "$kver"
+(cd "$root" && find . -print0 | LC_ALL=C sort -z |
+	cpio --quiet --null -o -H newc -R 0:0) >"$output.new.$$"
+mv "$output.new.$$" "$output"

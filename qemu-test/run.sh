@@ -1,0 +1,216 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Boots the guest, runs one command in it as root, streams its output, exits
+# with its status. 124: no end within the limit. 125: the guest or the runner
+# failed, or the kernel complained (see the log named in the message).
+
+set -euo pipefail
+
+usage()
+{
+	cat <<-'END'
+	usage: run.sh [options] COMMAND [ARGUMENT...]
+	  -m MB            memory of the guest (1024)
+	  --swap SIZE      a disk of that size is used as swap, as in 512M
+	  --tpm            a TPM 2.0 (swtpm)
+	  --append STRING  more of a kernel command line; erot.open=1 is not implied
+	  --timeout SEC    hard limit (600)
+	  --name NAME      logs go to build/NAME.{console,kmsg} (guest)
+	  --result FILE    what the command wrote to $EROT_RESULT
+	  --image FILE     an image that exists; it is made anew otherwise
+	END
+	exit "$1"
+}
+
+die()
+{
+	echo "run: $*" >&2
+	exit 125
+}
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+build=$top/build
+memory=1024 swap='' tpm='' append='' limit=600 name=guest result='' image=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	-m) memory=${2:?} && shift ;;
+	--swap) swap=${2:?} && shift ;;
+	--tpm) tpm=1 ;;
+	--append) append=$2 && shift ;;
+	--timeout) limit=${2:?} && shift ;;
+	--name) name=${2:?} && shift ;;
+	--result) result=${2:?} && shift ;;
+	--image) image=${2:?} && shift ;;
+	-h | --help) usage 0 ;;
+	--) shift && break ;;
+	-*) usage 2 >&2 ;;
+	*) break ;;
+	esac
+	shift
+done
+[ $# -gt 0 ] || usage 2 >&2
+
+kver=${KVER:-$(find /usr/src -maxdepth 1 -name 'linux-headers-6.12*-cloud-amd64' -printf '%f\n' |
+	sort -V | tail -n 1 | sed 's/^linux-headers-//')}
+[ -n "$kver" ] || die "no linux-headers-6.12*-cloud-amd64; try: make deps"
+
+mkdir -p "$build"
+work=$(mktemp -d "${TMPDIR:-/tmp}/erot-guest.XXXXXX")
+children=()
+# shellcheck disable=SC2317 # called by the trap
+cleanup()
+{
+	local p
+
+	if [ -e "$work/swtpm.pid" ]; then
+		children+=("$(cat "$work/swtpm.pid")")
+	fi
+	for p in "${children[@]}"; do
+		kill "$p" 2>/dev/null || :
+	done
+	wait
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+kernel=$("$top/qemu-test/kernel.sh" "$kver") || exit 125
+if [ -z "$image" ]; then
+	image=$work/base.cpio
+	"$top/qemu-test/image.sh" "$kver" "$image" || exit 125
+fi
+
+# /dev/kvm may be there and not work: only a kernel that starts is a proof
+kvm_works()
+{
+	local pid fd verdict=no line
+
+	[ -w /dev/kvm ] || return 1
+	exec {fd}< <(exec timeout -k 1 15 qemu-system-x86_64 -accel kvm -cpu host -nodefaults \
+		-display none -m 256 -no-reboot -serial stdio -kernel "$kernel/vmlinuz" \
+		-append "console=ttyS0 panic=-1" </dev/null 2>&1)
+	pid=$!
+	while read -r -t 15 -u "$fd" line; do
+		case $line in
+		*"Linux version"*) verdict=yes && break ;;
+		*"internal error"* | *failed*) break ;;
+		esac
+	done
+	kill "$pid" 2>/dev/null || :
+	exec {fd}<&-
+	[ $verdict = yes ]
+}
+
+if kvm_works; then
+	accel=(-accel kvm -cpu host -smp 2)
+else
+	accel=(-accel "tcg,thread=multi" -cpu max -smp 2)
+fi
+
+# the command travels in an archive of its own, appended to the image
+printf '%q ' "$@" >"$work/command"
+echo >>"$work/command"
+(cd "$work" && echo command | cpio --quiet -o -H newc -R 0:0) >"$work/command.cpio"
+cat "$image" "$work/command.cpio" >"$work/initrd"
+
+devices=()
+if [ -n "$swap" ]; then
+	truncate -s "$swap" "$work/swap"
+	devices+=(-drive "file=$work/swap,format=raw,if=none,id=swap,cache=unsafe"
+		-device "virtio-blk-pci,drive=swap,serial=erot-swap")
+fi
+if [ -n "$tpm" ]; then
+	mkdir "$work/tpm"
+	swtpm_setup --tpm2 --tpmstate "$work/tpm" --pcr-banks sha256 --create-ek-cert \
+		--create-platform-cert --overwrite >"$work/swtpm.log" 2>&1 ||
+		die "swtpm_setup: $(tail -n 1 "$work/swtpm.log")"
+	# it goes into the background once its socket is there
+	swtpm socket --tpm2 --tpmstate "dir=$work/tpm" --terminate --daemon \
+		--pid "file=$work/swtpm.pid" --ctrl "type=unixio,path=$work/tpm.sock" \
+		>>"$work/swtpm.log" 2>&1 || die "swtpm: $(tail -n 1 "$work/swtpm.log")"
+	devices+=(-chardev "socket,id=tpm,path=$work/tpm.sock"
+		-tpmdev "emulator,id=tpm0,chardev=tpm" -device "tpm-crb,tpmdev=tpm0")
+fi
+
+port()
+{
+	devices+=(-device "virtserialport,chardev=$1,name=erot.$1")
+}
+
+devices+=(-device virtio-serial-pci
+	-chardev "file,id=output,path=$work/output" -chardev "file,id=result,path=$work/result"
+	-chardev "file,id=kmsg,path=$work/kmsg")
+port output
+port result
+port kmsg
+
+# limits of the kernel's own watchdogs are for real processors
+cmdline="console=ttyS0 loglevel=7 panic=-1 oops=panic log_buf_len=8M init_on_free=1"
+cmdline+=" rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 printk.devkmsg=on random.trust_cpu=on"
+
+# a pipe, since QEMU would truncate a file
+mkfifo "$work/output"
+cat <"$work/output" &
+reader=$!
+# they end with this script, whatever ends it
+setpriv --pdeathsig TERM timeout -k 5 "$limit" setpriv --pdeathsig KILL \
+	qemu-system-x86_64 "${accel[@]}" -m "$memory" -nodefaults -display none -no-reboot \
+	-kernel "$kernel/vmlinuz" -initrd "$work/initrd" -append "$cmdline $append" \
+	-serial "file:$work/console" -serial "file:$work/status" \
+	"${devices[@]}" -device virtio-rng-pci </dev/null >"$work/qemu.log" 2>&1 &
+qemu=$!
+children=("$qemu" "$reader")
+ended=0
+wait "$qemu" || ended=$?
+if [ -e "$work/console" ]; then
+	children=()
+	wait "$reader" || :
+fi
+
+for log in console kmsg; do
+	if [ -e "$work/$log" ]; then
+		cp "$work/$log" "$build/$name.$log"
+	fi
+done
+if [ -n "$result" ]; then
+	cp "$work/result" "$result" 2>/dev/null || : >"$result"
+fi
+if [ "$ended" -eq 124 ] || [ "$ended" -eq 137 ]; then
+	echo "run: no end within $limit s; last lines of build/$name.console:" >&2
+	tail -n 5 "$build/$name.console" >&2
+	exit 124
+fi
+[ "$ended" -eq 0 ] || die "QEMU ended with $ended: $(tail -n 1 "$work/qemu.log")"
+
+# the out-of-memory killer's report holds a trace, and is what some tests are after
+complaints()
+{
+	awk '/invoked oom-killer/ { oom = 1 }
+	     !oom && /BUG:|Oops|WARNING:|KASAN|KCSAN|UBSAN|Call Trace|Kernel panic|kernel BUG|general protection/
+	     /Killed process|oom_reaper|Out of memory and no killable/ { oom = 0 }' "$build/$name.console"
+	if [ -e "$work/kmsg" ]; then
+		awk 'match($0, /^<[0-9]+>/) {
+			level = substr($0, 2, RLENGTH - 2) % 8
+			if (level <= 4 && /erot/ && !/taint/)
+				print
+		}' "$work/kmsg"
+	fi
+}
+
+status=$(sed -n 's/^status \([0-9]*\).*/\1/p' "$work/status")
+if [ -z "$status" ]; then
+	echo "run: the guest did not finish; last lines of build/$name.console:" >&2
+	complaints >&2
+	tail -n 5 "$build/$name.console" >&2
+	exit 125
+fi
+grep -q '^<6>end of log' "$work/kmsg" || die "the guest's kernel log is not complete"
+complaints >"$work/complaints"
+if [ -s "$work/complaints" ]; then
+	echo "run: the kernel complained (build/$name.console, build/$name.kmsg):" >&2
+	head -n 20 "$work/complaints" >&2
+	[ "$status" -ne 0 ] || status=125
+fi
+exit "$status"
