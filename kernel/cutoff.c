@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Taking plaintext pages away from whoever still holds the payload's mount or
+ * a descriptor in it after the session is dead.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+
+#include "cutoff.h"
+
+/**
+ * erot_cutoff_inode - unmap and drop all pages of an inode
+ * @inode: referenced by the caller
+ *
+ * Readers that come later find no key and get EIO or SIGBUS.
+ */
+void erot_cutoff_inode(struct inode *inode)
+{
+	unmap_mapping_range(inode->i_mapping, 0, 0, 1);
+	truncate_inode_pages(inode->i_mapping, 0);
+}
+
+static void cut_off(struct super_block *sb, void *arg)
+{
+	struct inode *inode, *last = NULL;
+
+	if (sb != arg)
+		return;
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		/* igrab() refuses those that are being freed: they evict their own pages */
+		if (!mapping_empty(inode->i_mapping) && igrab(inode)) {
+			spin_unlock(&sb->s_inode_list_lock);
+			iput(last);	/* kept until now so that the list position held */
+			last = inode;
+			erot_cutoff_inode(inode);
+			cond_resched();
+			spin_lock(&sb->s_inode_list_lock);
+		}
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+	iput(last);
+}
+
+/**
+ * erot_cutoff_super - do so for all inodes of one EROFS superblock
+ * @sb: a cookie, compared with the superblocks that exist; or NULL
+ */
+void erot_cutoff_super(const struct super_block *sb)
+{
+	struct file_system_type *type;
+
+	if (!sb)
+		return;
+	type = get_fs_type("erofs");
+	if (!type)
+		return;
+	iterate_supers_type(type, cut_off, (void *)sb);
+	module_put(type->owner);
+}

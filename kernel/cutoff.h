@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef EROT_CUTOFF_H
+#define EROT_CUTOFF_H
+
+struct inode;
+struct super_block;
+
+void erot_cutoff_inode(struct inode *inode);
+void erot_cutoff_super(const struct super_block *sb);
+
+#endif
