@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Order of birth; death is its mirror image. */
+#include <linux/module.h>
+
+#include "bootkey.h"
+#include "crypto.h"
+#include "host.h"
+#include "kat.h"
+#include "netlink.h"
+#include "payload.h"
+#include "power.h"
+#include "sandbox.h"
+#include "secret.h"
+#include "session.h"
+
+static const struct {
+	int (*init)(void);
+	void (*exit)(void);
+} layers[] = {
+	{ erot_secret_init, erot_secret_exit },
+	{ erot_crypto_init, erot_crypto_exit },
+	{ erot_kat, NULL },
+	{ erot_host_init, erot_host_exit },
+	{ erot_bootkey_init, erot_bootkey_exit },
+	{ erot_payload_init, erot_payload_exit },
+	{ erot_session_init, erot_session_exit },
+	{ erot_sandbox_init, erot_sandbox_exit },
+	{ erot_power_init, erot_power_exit },
+	{ erot_netlink_init, erot_netlink_exit },
+};
+
+static void undo(unsigned int n)
+{
+	while (n--)
+		if (layers[n].exit)
+			layers[n].exit();
+}
+
+static int __init erot_init(void)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(layers); i++) {
+		err = layers[i].init();
+		if (err) {
+			undo(i);
+			return err;
+		}
+	}
+	if (erot_open)
+		pr_notice("erot: open mode: nothing is required of this host\n");
+	else
+		__module_get(THIS_MODULE);	/* attested mode: the boot key lasts until reboot */
+	return 0;
+}
+
+static void __exit erot_exit(void)
+{
+	undo(ARRAY_SIZE(layers));
+}
+
+module_init(erot_init);
+module_exit(erot_exit);
+
+MODULE_DESCRIPTION("Ephemeral Roots of Trust");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");
+MODULE_SOFTDEP("pre: libcurve25519 gcm sha512_generic aesni-intel ghash-clmulni-intel");
