@@ -33,7 +33,10 @@ int erot_x25519_public(const uint8_t sk[EROT_KEY_SIZE], uint8_t pk[EROT_KEY_SIZE
 int erot_x25519(const uint8_t sk[EROT_KEY_SIZE], const uint8_t pk[EROT_KEY_SIZE],
 		uint8_t shared[EROT_KEY_SIZE]);
 
-/* AES-256-GCM; @ct holds @pt_len + EROT_TAG_SIZE bytes. Open: -EBADMSG, @pt zeroed, if not authentic. */
+/*
+ * AES-256-GCM; @ct holds @pt_len + EROT_TAG_SIZE bytes. Open: -EBADMSG, with @pt zeroed, where it is not
+ * authentic.
+ */
 int erot_gcm_seal(const uint8_t key[EROT_KEY_SIZE], const uint8_t nonce[EROT_NONCE_SIZE],
 		  const void *aad, size_t aad_len, const void *pt, size_t pt_len, uint8_t *ct);
 int erot_gcm_open(const uint8_t key[EROT_KEY_SIZE], const uint8_t nonce[EROT_NONCE_SIZE],
