@@ -110,6 +110,96 @@ int erot_receipt_parse(const void *content, size_t len, struct erot_receipt_fact
 	return 0;
 }
 
+/* A DER element still to be read, and the first byte behind it. */
+struct der {
+	const u8 *p;
+	const u8 *end;
+};
+
+/* Steps over an element of @tag and leaves its contents in @in. */
+static bool der_enter(struct der *der, u8 tag, struct der *in)
+{
+	size_t left = der->end - der->p, len, head;
+	const u8 *p = der->p;
+
+	if (left < 2 || p[0] != tag)
+		return false;
+	if (p[1] < 0x80) {
+		len = p[1];
+		head = 2;
+	} else if (p[1] == 0x81 && left >= 3 && p[2] >= 0x80) {
+		len = p[2];
+		head = 3;
+	} else if (p[1] == 0x82 && left >= 4 && p[2]) {
+		len = p[2] << 8 | p[3];
+		head = 4;
+	} else {
+		return false;
+	}
+	if (len > left - head)
+		return false;
+	in->p = p + head;
+	in->end = in->p + len;
+	der->p = in->end;
+	return true;
+}
+
+/* The only element of @der. */
+static bool der_enter_only(struct der *der, u8 tag, struct der *in)
+{
+	return der_enter(der, tag, in) && der->p == der->end;
+}
+
+static bool der_bytes(struct der *der, const u8 *want, size_t n)
+{
+	if (der->end - der->p < n || memcmp(der->p, want, n))
+		return false;
+	der->p += n;
+	return true;
+}
+
+/*
+ * RFC 5652, 5.1, in the one form that receipts have. The kernel's parser alone
+ * would let pass bytes behind the message, SHA-1, a second signer, a
+ * certificate chain that leads to the keyring, and changes in fields it skips.
+ */
+static bool is_plain_cms(const u8 *cms, size_t len)
+{
+	static const u8 signed_data[] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+					  0x01, 0x07, 0x02 };
+	static const u8 data[] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+				   0x01, 0x07, 0x01 };
+	static const u8 sha256[] = { 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+				     0x65, 0x03, 0x04, 0x02, 0x01 };
+	static const u8 rsa[] = { 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+				  0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00 };
+	static const u8 version[] = { 0x02, 0x01, 0x03 };
+	struct der der = { cms, cms + len };
+	struct der info, body, part, in;
+
+	return der_enter_only(&der, 0x30, &info) &&
+	       der_bytes(&info, signed_data, sizeof(signed_data)) &&
+	       der_enter_only(&info, 0xa0, &in) &&
+	       der_enter_only(&in, 0x30, &body) &&
+	       der_bytes(&body, version, sizeof(version)) &&
+	       /* digest algorithms */
+	       der_enter(&body, 0x31, &part) &&
+	       der_bytes(&part, sha256, sizeof(sha256)) && part.p == part.end &&
+	       /* content */
+	       der_enter(&body, 0x30, &part) &&
+	       der_bytes(&part, data, sizeof(data)) &&
+	       der_enter_only(&part, 0xa0, &in) &&
+	       der_enter_only(&in, 0x04, &part) &&
+	       /* one signer, by key identifier, and nothing behind */
+	       der_enter_only(&body, 0x31, &part) &&
+	       der_enter_only(&part, 0x30, &info) &&
+	       der_bytes(&info, version, sizeof(version)) &&
+	       der_enter(&info, 0x80, &in) &&
+	       der_bytes(&info, sha256, sizeof(sha256)) &&
+	       der_bytes(&info, rsa, sizeof(rsa)) &&
+	       der_enter_only(&info, 0x04, &in);
+}
+
 struct view {
 	struct erot_receipt_facts *out;
 	const char **why;
@@ -126,7 +216,7 @@ static int view_content(void *ctx, const void *data, size_t len, size_t asn1hdrl
 	return v->err;
 }
 
-/* The kernel's PKCS#7 code has many errors; callers are told apart four of them. */
+/* The kernel's PKCS#7 code has many errors; callers see five of them. */
 static int name_error(int err, const char **why)
 {
 	switch (err) {
@@ -146,7 +236,7 @@ static int name_error(int err, const char **why)
 		*why = "receipt: signature does not verify";
 		return -EKEYREJECTED;
 	default:
-		*why = "receipt: not a CMS SignedData message (DER) with its content";
+		*why = "receipt: not a CMS SignedData message in the form of receipts";
 		return -EBADMSG;
 	}
 }
@@ -160,14 +250,14 @@ static int name_error(int err, const char **why)
  * @why:  names the check that refused
  *
  * The dates are not compared with any clock here, nor the hardware key with
- * this machine's. The receipt is identified by the digest of its content: the
- * kernel's parser lets bytes behind the message pass. May sleep.
+ * this machine's. May sleep.
  *
  * Return: 0, or in the order of the checks -EMSGSIZE (above EROT_CMS_MAX),
- * -ENOKEY (no keyring), -EBADMSG (not CMS in DER with content of type data),
- * -EKEYREJECTED (message contradicts itself), -ENOKEY (signer unknown),
- * -EKEYREJECTED (wrong signature, revoked key, unsupported algorithm), then
- * as erot_receipt_parse(). -ENOMEM at any time.
+ * -ENOKEY (no keyring), -EBADMSG (not DER of SignedData with its content, one
+ * signer named by key identifier, RSA with SHA-256, no attributes, no
+ * certificates, nothing behind), -ENOKEY (signer unknown), -EKEYREJECTED
+ * (wrong signature, or the key was revoked or is of the wrong type), then as
+ * erot_receipt_parse(). -ENOMEM at any time.
  */
 int erot_receipt_verify(const void *cms, size_t len, struct key *ring,
 			struct erot_receipt_facts *out, const char **why)
@@ -180,7 +270,7 @@ int erot_receipt_verify(const void *cms, size_t len, struct key *ring,
 	/* NULL would mean the keys that the kernel was built with */
 	if (!ring)
 		return name_error(-ENOKEY, why);
-	if (!len)
+	if (!is_plain_cms(cms, len))
 		return name_error(-EBADMSG, why);
 
 	err = verify_pkcs7_signature(NULL, 0, cms, len, ring, VERIFYING_UNSPECIFIED_SIGNATURE,

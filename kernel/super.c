@@ -86,7 +86,7 @@ static int check_features(const struct super *s, const char **why)
 	else if (s->packed_nid)
 		*why = "superblock: names a packed inode";
 	else if (s->sb_extslots || s->dirblkbits || s->xattr_prefix_count ||
-		   memchr_inv(s->reserved, 0, sizeof(s->reserved)))
+		 memchr_inv(s->reserved, 0, sizeof(s->reserved)))
 		*why = "superblock: extension that is not allowed";
 	else
 		return 0;

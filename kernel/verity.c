@@ -58,9 +58,9 @@ static int check_descriptor(const struct fsverity_descriptor *d, u64 image_len, 
 	else if (le64_to_cpu(d->data_size) != image_len)
 		*why = "code hash: is of an image of another length";
 	else if (memchr_inv(d->root_hash + EROT_DIGEST_SIZE, 0,
-			      sizeof(d->root_hash) - EROT_DIGEST_SIZE) ||
-		   memchr_inv(d->salt + d->salt_size, 0, sizeof(d->salt) - d->salt_size) ||
-		   memchr_inv(d->__reserved, 0, sizeof(d->__reserved)))
+			    sizeof(d->root_hash) - EROT_DIGEST_SIZE) ||
+		 memchr_inv(d->salt + d->salt_size, 0, sizeof(d->salt) - d->salt_size) ||
+		 memchr_inv(d->__reserved, 0, sizeof(d->__reserved)))
 		*why = "code hash: reserved bytes of the descriptor are not zero";
 	else
 		return 0;
