@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Inside the guest: runs the tests of one kind of guest and reports the counts
-# through $EROT_RESULT. A test says with a line "guest: NAME" in its source
-# which guest it wants (see selftests/config); without one it is "open".
-# Every test is a program of its own that prints TAP. A program that prints no
-# result, other than its plan says, or a failing status without a failing
-# result counts as one failed test more.
+# guest-tests.sh DIR TEST...: runs the tests, which are programs that print TAP,
+# and writes "counts PASSED FAILED SKIPPED" to the file $EROT_RESULT. In the
+# guest that is a port of the virtual machine; the host's tests go through here as well.
+# A program without any result, with other results than its plan says, or with
+# a failing status but no failing result counts as one failed test more.
 
 set -u
 
-cd /selftests || exit 1
-out=/tmp/tap.$$
+cd "$1" || exit 1
+shift
+out=$(mktemp) || exit 1
 passed=0 failed=0 skipped=0
 
 run_one()

@@ -1,15 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# image.sh KVER OUTPUT: the guest's initramfs, a cpio archive made of the files
-# that are needed and of what they need: programs of the host with the
-# libraries that ldd names, what is dlopened, kernel modules with their
-# dependencies, and what build/ holds of this project.
+# image.sh KVER DIR: makes the guest's DIR/initrd (busybox, erot.ko, the modules
+# it needs and those of the disk) and its disk DIR/root.img, from the files that
+# are needed and what they need: programs of the host with the libraries that ldd
+# names, what is dlopened, kernel modules with their dependencies, and what
+# build/ holds of this project. The disk is ext4, since a payload file must not
+# lie on a stacked filesystem, and since copying it to a tmpfs would take 9 s
+# under emulation.
 
 set -euo pipefail
 
-kver=${1:?usage: image.sh KVER OUTPUT}
-output=${2:?usage: image.sh KVER OUTPUT}
+kver=${1:?usage: image.sh KVER DIR}
+out=${2:?usage: image.sh KVER DIR}
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
 
@@ -34,11 +37,15 @@ LIBRARIES=(
 	x86_64-linux-gnu/libgcc_s.so.1
 )
 
-# what the module, the tests and the runner load, most of it on demand
+# asked for by the module by algorithm, so that its dependencies do not tell
+CRYPTO=(
+	libcurve25519 curve25519-x86_64 gcm ghash-generic ghash-clmulni-intel aesni-intel ctr
+	sha256-ssse3 sha512-ssse3
+)
+
+# what the tests and the runner load, most of it on demand
 MODULES=(
-	libcurve25519 curve25519-x86_64 gcm ghash-clmulni-intel aesni-intel ctr
-	sha256-ssse3 sha512-ssse3 crc32c-intel crc32c_generic
-	erofs overlay loop virtio_blk
+	"${CRYPTO[@]}" crc32c-intel crc32c_generic erofs overlay loop virtio_blk
 	algif_aead algif_hash af_alg dummy veth binfmt_misc
 )
 
@@ -59,8 +66,6 @@ skeleton()
 	printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
 	printf 'root:1000000:1000000000\n' | tee "$root/etc/subuid" >"$root/etc/subgid"
 	echo '127.0.0.1 localhost' >"$root/etc/hosts"
-	: >"$root/etc/ld.so.cache"
-	cp -L /etc/ld.so.conf "$root/etc/"
 	printf '/usr/lib/x86_64-linux-gnu\n' >"$root/etc/ld.so.conf"
 }
 
@@ -182,21 +187,77 @@ project()
 		cp -r "$top/selftests/data" "$root/selftests/"
 	fi
 	[ ${#files[@]} -eq 0 ] || closure "${files[@]}"
-	install -m 755 "$top/qemu-test/init" "$root/init"
 	install -m 755 "$top/qemu-test/init2" "$root/sbin/init2"
-	install -m 755 "$top/qemu-test/guest-tests.sh" "$root/selftests/run"
+	install -m 755 "$top/qemu-test/guest-tests.sh" "$root/usr/sbin/guest-tests"
 	if [ -e "$top/qemu-test/demo-guest.sh" ]; then
 		install -m 755 "$top/qemu-test/demo-guest.sh" "$root/demo/run.sh"
 	fi
 }
 
+# as root, or as what looks like root to the programs that read the tree
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		unshare --user --map-root-user "$@"
+	fi
+}
+
+initrd()
+{
+	local small=$work/initrd m
+
+	mkdir -p "$small"/{bin,dev,proc,sys,usr/bin,usr/sbin}
+	cp /bin/busybox "$small/bin/"
+	for m in $("$small/bin/busybox" --list); do
+		ln -s ../../bin/busybox "$small/usr/bin/$m"
+	done
+	rm -f "$small/usr/bin/modprobe"
+	cp "$root/usr/bin/kmod" "$small/usr/bin/"
+	(
+		cd "$root"
+		ldd usr/bin/kmod | grep -o '/[^ ]*' | while read -r m; do
+			m=$(realpath "$(dirname "$m")")/$(basename "$m")
+			cp --parents "${m#/}" "$small/"
+		done
+		for m in erot virtio_blk "${CRYPTO[@]}"; do
+			modprobe -d "$root" -S "$kver" --show-depends "$m" 2>/dev/null || :
+		done | sed -n 's,^insmod .*/\(lib/modules/[^ ]*\).*,\1,p' | sort -u |
+			while read -r m; do
+				cp --parents "usr/$m" "$small/"
+			done
+		cp --parents "usr/lib/modules/$kver"/modules.{order,builtin,builtin.modinfo} "$small/"
+	)
+	ln -s usr/sbin "$small/sbin"
+	ln -s usr/lib "$small/lib"
+	ln -s usr/lib64 "$small/lib64"
+	mkdir -p "$small/usr/lib64"
+	ln -s ../bin/kmod "$small/usr/sbin/modprobe"
+	depmod -b "$small" "$kver"
+	install -m 755 "$top/qemu-test/init" "$small/init"
+	(cd "$small" && find . -print0 | LC_ALL=C sort -z |
+		cpio --quiet --null -o -H newc -R 0:0) >"$out/initrd"
+}
+
+disk()
+{
+	local size
+
+	size=$(du -sm "$root" | cut -f 1)
+	truncate -s "$((size + 512))M" "$out/root.img"
+	as_root mke2fs -q -F -t ext4 -O '^has_journal' -E root_owner=0:0 -L erot-root -m 0 \
+		-d "$root" "$out/root.img"
+}
+
 [ -x /bin/busybox ] || die "busybox-static is missing; try: make deps"
 kernel=$("$top/qemu-test/kernel.sh" "$kver")
+mkdir -p "$out"
 skeleton
 system_programs
 kernel_modules "$kernel/modules"
 project
 depmod -b "$root" "$kver"
-(cd "$root" && find . -print0 | LC_ALL=C sort -z |
-	cpio --quiet --null -o -H newc -R 0:0) >"$output.new.$$"
-mv "$output.new.$$" "$output"
+as_root ldconfig -r "$root" 2>/dev/null || ldconfig -r "$root"
+initrd
+disk

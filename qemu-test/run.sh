@@ -18,7 +18,7 @@ usage()
 	  --timeout SEC    hard limit (600)
 	  --name NAME      logs go to build/NAME.{console,kmsg} (guest)
 	  --result FILE    what the command wrote to $EROT_RESULT
-	  --image FILE     an image that exists; it is made anew otherwise
+	  --image DIR      made by image.sh before; otherwise it is made anew
 	END
 	exit "$1"
 }
@@ -78,7 +78,7 @@ trap 'exit 143' TERM HUP
 
 kernel=$("$top/qemu-test/kernel.sh" "$kver") || exit 125
 if [ -z "$image" ]; then
-	image=$work/base.cpio
+	image=$work
 	"$top/qemu-test/image.sh" "$kver" "$image" || exit 125
 fi
 
@@ -113,9 +113,10 @@ fi
 printf '%q ' "$@" >"$work/command"
 echo >>"$work/command"
 (cd "$work" && echo command | cpio --quiet -o -H newc -R 0:0) >"$work/command.cpio"
-cat "$image" "$work/command.cpio" >"$work/initrd"
+cat "$image/initrd" "$work/command.cpio" >"$work/initrd.all"
 
-devices=()
+devices=(-drive "file=$image/root.img,format=raw,if=none,id=root,cache=unsafe,snapshot=on"
+	-device "virtio-blk-pci,drive=root,serial=erot-root")
 if [ -n "$swap" ]; then
 	truncate -s "$swap" "$work/swap"
 	devices+=(-drive "file=$work/swap,format=raw,if=none,id=swap,cache=unsafe"
@@ -147,7 +148,7 @@ port result
 port kmsg
 
 # limits of the kernel's own watchdogs are for real processors
-cmdline="console=ttyS0 loglevel=7 panic=-1 oops=panic log_buf_len=8M init_on_free=1"
+cmdline="console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=8M init_on_free=1"
 cmdline+=" rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 printk.devkmsg=on random.trust_cpu=on"
 
 # a pipe, since QEMU would truncate a file
@@ -157,7 +158,7 @@ reader=$!
 # they end with this script, whatever ends it
 setpriv --pdeathsig TERM timeout -k 5 "$limit" setpriv --pdeathsig KILL \
 	qemu-system-x86_64 "${accel[@]}" -m "$memory" -nodefaults -display none -no-reboot \
-	-kernel "$kernel/vmlinuz" -initrd "$work/initrd" -append "$cmdline $append" \
+	-kernel "$kernel/vmlinuz" -initrd "$work/initrd.all" -append "$cmdline $append" \
 	-serial "file:$work/console" -serial "file:$work/status" \
 	"${devices[@]}" -device virtio-rng-pci </dev/null >"$work/qemu.log" 2>&1 &
 qemu=$!

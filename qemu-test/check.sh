@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# check.sh all|host|guest: runs the tests that have been built, and ends with
+# the line "N passed, N failed". Zero tests, or a guest that did not finish,
+# are failures.
+
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+build=$top/build
+what=${1:-all}
+passed=0 failed=0 skipped=0
+counts=$(mktemp)
+trap 'rm -rf "$counts" "$counts.image"' EXIT
+
+die()
+{
+	echo "check: $*" >&2
+	exit 1
+}
+
+# add NAME STATUS: one run's counts; a run that failed has at least one failed test
+add()
+{
+	local p=0 f=0 s=0
+
+	if [ "$(grep -c '^counts [0-9]* [0-9]* [0-9]*$' "$counts")" -eq 1 ]; then
+		read -r _ p f s <"$counts"
+	else
+		echo "not ok - $1: did not finish (status $2)"
+		f=1
+	fi
+	if [ "$2" -ne 0 ] && [ "$f" -eq 0 ]; then
+		echo "not ok - $1: status $2 although no test failed"
+		f=1
+	fi
+	if [ $((p + f)) -eq 0 ]; then
+		echo "not ok - $1: no test ran"
+		f=1
+	fi
+	echo "# $1: $p passed, $f failed, $s skipped"
+	passed=$((passed + p))
+	failed=$((failed + f))
+	skipped=$((skipped + s))
+	: >"$counts"
+}
+
+host()
+{
+	local tests=() t status=0
+
+	for t in "$top"/userspace/*/test_*.c; do
+		[ -e "$t" ] && tests+=("$(basename "$t" .c)")
+	done
+	EROT_RESULT=$counts "$top/qemu-test/guest-tests.sh" "$build" "${tests[@]}" || status=$?
+	add host "$status"
+}
+
+# tests_of GUEST: names as they are in the guest, in /selftests
+tests_of()
+{
+	local f want
+
+	for f in "$top"/selftests/*_test.c "$top"/selftests/*.sh; do
+		[ -e "$f" ] || continue
+		[ "$(basename "$f")" != lib.sh ] || continue
+		want=$(sed -n 's/^[# *\/]*guest: *\([a-z ]*\)[^a-z]*$/\1/p' "$f" | head -n 1)
+		if [[ " ${want:-open} " == *" $1 "* ]]; then
+			basename "$f" .c
+		fi
+	done
+}
+
+guests()
+{
+	local name memory append options tests status
+
+	while read -r name memory append options; do
+		case $name in
+		'' | '#'*) continue ;;
+		esac
+		mapfile -t tests < <(tests_of "$name")
+		if [ ${#tests[@]} -eq 0 ]; then
+			[ "$name" != open ] || die "there are no selftests"
+			continue
+		fi
+		status=0
+		# shellcheck disable=SC2086 # options are words
+		"$top/qemu-test/run.sh" -m "$memory" --append "$append" --timeout 1200 \
+			--image "$counts.image" --name "guest-$name" --result "$counts" $options \
+			-- guest-tests /selftests "${tests[@]}" </dev/null || status=$?
+		add "guest $name" "$status"
+	done <"$top/selftests/config"
+}
+
+case $what in
+all | host | guest) ;;
+*) die "usage: check.sh all|host|guest" ;;
+esac
+
+if [ "$what" != guest ]; then
+	host
+fi
+if [ "$what" != host ]; then
+	kver=${KVER:-$(basename "$(find "$build" -maxdepth 1 -name 'module-*-cloud-amd64' | sort -V |
+		tail -n 1)")}
+	kver=${kver#module-}
+	[ -e "$build/module-$kver/erot.ko" ] || die "no module in build/: run make first"
+	export KVER=$kver
+	"$top/qemu-test/image.sh" "$kver" "$counts.image"
+	guests
+fi
+
+[ "$skipped" -eq 0 ] || echo "# $skipped skipped: see '# SKIP' above"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
