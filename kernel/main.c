@@ -66,4 +66,4 @@ module_exit(erot_exit);
 MODULE_DESCRIPTION("Ephemeral Roots of Trust");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("0.1.0");
-MODULE_SOFTDEP("pre: libcurve25519 gcm sha512_generic aesni-intel ghash-clmulni-intel");
+MODULE_SOFTDEP("pre: aesni-intel ghash-clmulni-intel sha256-ssse3 sha512-ssse3 curve25519-x86_64");
