@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/dergctl/dergctl.h"
+
+static int check(const char *receipt_path, const char *evidence_path, const char *record_path)
+{
+	uint8_t *receipt = NULL, *ev = NULL, *cms = NULL;
+	struct erot_error err = { "", "" };
+	size_t receipt_len, ev_len, cms_len;
+	struct derg d;
+	int ret, code;
+
+	ret = cli_read(receipt_path, &receipt, &receipt_len, &err);
+	if (!ret)
+		ret = cli_read(evidence_path, &ev, &ev_len, &err);
+	if (ret) {
+		code = cli_fail(ret, &err);
+		goto out;
+	}
+	code = dergctl_open(&d);
+	if (!code && !record_path) {
+		ret = derg_check_evidence(&d, receipt, receipt_len, ev, ev_len, &err);
+	} else if (!code) {
+		ret = derg_terminate(&d, receipt, receipt_len, ev, ev_len, time(NULL), &cms,
+				     &cms_len, &err);
+		if (!ret)
+			ret = cli_write(record_path, cms, cms_len, &err);
+	}
+	if (!code && ret)
+		code = cli_fail(ret, &err);
+	if (!code && !(record_path && !strcmp(record_path, "-"))) {
+		printf("evidence: good\n");
+		ret = cli_show(ev, ev_len, NULL, 0, &err);
+		if (ret)
+			code = cli_fail(ret, &err);
+	}
+	derg_close(&d);
+	free(cms);
+out:
+	free(receipt);
+	free(ev);
+	return code;
+}
+
+int cmd_check_evidence(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "receipt", required_argument, NULL, 'r' },
+		{ "evidence", required_argument, NULL, 'e' },
+		{ "record", required_argument, NULL, 'o' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *receipt = NULL, *evidence = NULL, *record = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+		switch (c) {
+		case 'r':
+			receipt = optarg;
+			break;
+		case 'e':
+			evidence = optarg;
+			break;
+		case 'o':
+			record = optarg;
+			break;
+		default:
+			return cli_usage("%s", "");
+		}
+	}
+	if (optind != argc || !receipt || !evidence)
+		return cli_usage("--receipt and --evidence are needed");
+	return check(receipt, evidence, record);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/io.h"
+#include "tools/dergctl/dergctl.h"
+
+/**
+ * struct args - command line of epoch
+ * @epoch: 0: not given
+ */
+struct args {
+	const char *tenant;
+	uint32_t epoch;
+	int json;
+};
+
+static int make(struct derg *d, const struct args *a, struct erot_error *err)
+{
+	uint32_t number = a->epoch;
+	struct epoch e;
+	int ret;
+
+	if (!number) {
+		ret = epoch_newest(&d->ledger, a->tenant, 0, &number, err);
+		if (ret)
+			return ret;
+		number++;
+	}
+	ret = epoch_new(&d->ledger, &d->hsm, a->tenant, number, time(NULL), &e, err);
+	if (!ret)
+		printf("epoch %" PRIu32 " of %s: active\n", number, a->tenant);
+	return ret;
+}
+
+struct listing {
+	const struct args *args;
+	json_t *list;
+};
+
+static int list_one(void *ctx, const struct epoch *e)
+{
+	struct listing *l = ctx;
+	char created[32], last[32];
+	json_t *o;
+
+	if (l->args->tenant && strcmp(l->args->tenant, e->tenant))
+		return 0;
+	cli_time_text(e->created, created);
+	cli_time_text(e->last_use, last);
+	if (!l->args->json) {
+		printf("%s\t%" PRIu32 "\t%s\t%s\t%s\n", e->tenant, e->number,
+		       epoch_state_name(e->state), created, e->last_use ? last : "-");
+		return 0;
+	}
+	o = json_pack("{s:s,s:I,s:s,s:s}", "tenant", e->tenant, "epoch", (json_int_t)e->number,
+		      "state", epoch_state_name(e->state), "created", created);
+	json_object_set_new(o, "lastUse", e->last_use ? json_string(last) : json_null());
+	json_array_append_new(l->list, o);
+	return 0;
+}
+
+static int list(struct derg *d, const struct args *a, struct erot_error *err)
+{
+	struct listing l = { a, json_array() };
+	int ret;
+
+	ret = epoch_each(&d->ledger, list_one, &l, err);
+	if (!ret && a->json) {
+		json_dumpf(l.list, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(l.list);
+	return ret;
+}
+
+static int destroy(struct derg *d, const struct args *a, struct erot_error *err)
+{
+	int ret;
+
+	ret = epoch_destroy(&d->ledger, &d->hsm, a->tenant, a->epoch, time(NULL),
+			    d->config.grace_seconds, err);
+	if (!ret)
+		printf("epoch %" PRIu32 " of %s: destroyed\n", a->epoch, a->tenant);
+	return ret;
+}
+
+static int run(const char *verb, struct args *a)
+{
+	struct erot_error err = { "", "" };
+	struct derg d;
+	int ret, code;
+
+	code = dergctl_open(&d);
+	if (code)
+		goto out;
+	if (!strcmp(verb, "list")) {
+		ret = list(&d, a, &err);
+	} else {
+		if (!a->tenant)
+			a->tenant = "default";
+		ret = ledger_lock(&d.ledger, &err);
+		if (!ret)
+			ret = strcmp(verb, "new") ? destroy(&d, a, &err) : make(&d, a, &err);
+	}
+	if (ret)
+		code = cli_fail(ret, &err);
+out:
+	derg_close(&d);
+	return code;
+}
+
+int cmd_epoch(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "tenant", required_argument, NULL, 't' },
+		{ "epoch", required_argument, NULL, 'e' },
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct args a = { 0 };
+	uint64_t n;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 't':
+			a.tenant = optarg;
+			break;
+		case 'e':
+			if (erot_parse_u64(optarg, UINT32_MAX, &n) || !n)
+				return cli_usage("--epoch: a number from 1");
+			a.epoch = n;
+			break;
+		case 'j':
+			a.json = 1;
+			break;
+		default:
+			return cli_usage("%s", "");
+		}
+	}
+	if (optind + 1 != argc || (strcmp(argv[optind], "new") && strcmp(argv[optind], "list") &&
+				   strcmp(argv[optind], "destroy")))
+		return cli_usage("epoch new, epoch list, or epoch destroy");
+	if (!strcmp(argv[optind], "destroy") && !a.epoch)
+		return cli_usage("epoch destroy needs --epoch");
+	return run(argv[optind], &a);
+}

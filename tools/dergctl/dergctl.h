@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef DERGCTL_H
+#define DERGCTL_H
+
+#include "dergd/authority.h"
+#include "dergd/cli.h"
+
+/* --dir, made absolute */
+extern char dergctl_dir[PATH_MAX];
+
+int dergctl_open(struct derg *d);
+
+int cmd_init(int argc, char **argv);
+int cmd_derive(int argc, char **argv);
+int cmd_receipt(int argc, char **argv);
+int cmd_provider(int argc, char **argv);
+int cmd_epoch(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_check_evidence(int argc, char **argv);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* dergctl: the DERG's work at the command line. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/dergctl/dergctl.h"
+
+char dergctl_dir[PATH_MAX] = "/var/lib/derg";
+
+static const struct cli_command commands[] = {
+	{ "init", cmd_init, "[--uri PKCS11-URI | --module FILE] [--open-mode] [--name NAME]",
+	  "Make a DERG in --dir: token, receipt key and certificate, first epoch" },
+	{ "derive", cmd_derive,
+	  "[--tenant T] [--epoch N] --machine SPKI.der --manifest M -o STATEMENT",
+	  "Derive a fresh ERoT and sign a key statement" },
+	{ "receipt", cmd_receipt,
+	  "--statement S --order O --customer-cert C --ewc E [--not-before TIME] "
+	  "[--not-after TIME] -o RECEIPT",
+	  "Authorise one launch; TIME is RFC 3339, or +seconds from now" },
+	{ "provider", cmd_provider, "release|terminate",
+	  "Answer erotd: one JSON object on standard input, one on standard output" },
+	{ "epoch", cmd_epoch, "new|list|destroy [--tenant T] [--epoch N] [--json]",
+	  "Manage derivation roots; destroy waits for the last launch and grace" },
+	{ "show", cmd_show, "FILE [--json] [--cert CERT]",
+	  "Print anything signed, and check its signature where a certificate is given" },
+	{ "check-evidence", cmd_check_evidence, "--receipt R --evidence E [--record OUT]",
+	  "Check evidence; with --record sign a destruction record" },
+	{ NULL, NULL, NULL, NULL },
+};
+
+/**
+ * dergctl_open() - opens the DERG in --dir, or says why not
+ * @d: filled; derg_close() it also after a failure
+ *
+ * Return: exit code.
+ */
+int dergctl_open(struct derg *d)
+{
+	struct erot_error err = { "", "" };
+	int ret = derg_open(d, dergctl_dir, &err);
+
+	if (ret == -ENOENT && !strcmp(err.code, "not-found")) {
+		fprintf(stderr, "dergctl: %s: no DERG here; dergctl --dir DIR init makes one (%s)\n",
+			dergctl_dir, err.code);
+		return CLI_NOT_FOUND;
+	}
+	return ret ? cli_fail(ret, &err) : CLI_OK;
+}
+
+static int set_dir(const char *dir)
+{
+	char cwd[PATH_MAX / 2] = "";
+	size_t len;
+
+	if (dir[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return cli_usage("--dir: %s", strerror(errno));
+	len = snprintf(dergctl_dir, sizeof(dergctl_dir), "%s%s%s", cwd, cwd[0] ? "/" : "", dir);
+	if (len >= sizeof(dergctl_dir))
+		return cli_usage("--dir: path is too long");
+	while (len > 1 && dergctl_dir[len - 1] == '/')
+		dergctl_dir[--len] = '\0';
+	return CLI_OK;
+}
+
+/* --dir may stand before or behind the command: it is taken out wherever it is. */
+static int take_dir(int *argc, char **argv)
+{
+	int i, out = 1, ret = CLI_OK;
+
+	for (i = 1; i < *argc && !ret; i++) {
+		if (!strncmp(argv[i], "--dir=", 6)) {
+			ret = set_dir(argv[i] + 6);
+		} else if (!strcmp(argv[i], "--dir")) {
+			if (i + 1 == *argc)
+				return cli_usage("--dir needs a directory");
+			ret = set_dir(argv[++i]);
+		} else {
+			argv[out++] = argv[i];
+		}
+	}
+	*argc = out;
+	argv[out] = NULL;
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	int ret;
+
+	signal(SIGPIPE, SIG_IGN);
+	ret = take_dir(&argc, argv);
+	if (ret)
+		return ret;
+	return cli_main("dergctl", commands, "[--dir DIR] ", argc - 1, argv + 1);
+}
