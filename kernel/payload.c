@@ -20,6 +20,7 @@
 #include <linux/pseudo_fs.h>
 #include <linux/sched.h>
 #include <linux/uio.h>
+#include <linux/wait_bit.h>
 
 #include "compat.h"
 #include "image.h"
@@ -31,6 +32,9 @@
 #define EROT_FS_MAGIC	0x45524f54	/* "EROT" */
 
 static struct vfsmount *payload_mnt;
+
+/* __fput() drops the module's reference before it drops the inode: exit waits for these. */
+static atomic_t inodes;
 
 static struct erot_session *inode_session(const struct inode *inode)
 {
@@ -189,6 +193,8 @@ static void payload_evict(struct inode *inode)
 	if (s) {
 		erot_image_set_inode(s->image, NULL);
 		erot_session_put(s);
+		if (atomic_dec_and_test(&inodes))
+			wake_up_var(&inodes);
 	}
 }
 
@@ -236,6 +242,7 @@ struct file *erot_payload_create(struct erot_session *s)
 	mapping_set_gfp_mask(inode->i_mapping, GFP_NOFS);
 	mapping_set_unevictable(inode->i_mapping);
 	inode->i_private = erot_session_get(s);
+	atomic_inc(&inodes);
 	erot_image_set_inode(s->image, inode);
 
 	/* __fput() will drop a reference that alloc_file_pseudo() does not take. */
@@ -289,5 +296,7 @@ int erot_payload_init(void)
 
 void erot_payload_exit(void)
 {
+	wait_var_event(&inodes, !atomic_read(&inodes));
+	synchronize_rcu();
 	kern_unmount(payload_mnt);
 }
