@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* erotctl: the table of commands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+
+static int cmd_help(const struct command *cmd, int argc, char **argv);
+static int cmd_version(const struct command *cmd, int argc, char **argv);
+
+static const struct command commands[] = {
+	{ "run", "[-tv] [--payload FILE] [--socket PATH] EWC RECEIPT",
+	  "run a workload in the foreground", cmd_run },
+	{ "list", "[--json]", "sessions of this machine", cmd_list },
+	{ "show", "[--json] ID", "one session, its evidence included", cmd_show },
+	{ "kill", "[--socket PATH] ID [SIGNAL]", "send a signal (KILL) to a workload", cmd_kill },
+	{ "destroy", "ID", "end a session; forget one whose evidence is there", cmd_destroy },
+	{ "events", "[--json] [-n COUNT]", "watch sessions come and go", cmd_events },
+	{ "stats", "[--json]", "counters of the kernel module", cmd_stats },
+	{ "doctor", "[--json] [--socket PATH]", "what this machine lacks, and how to mend it",
+	  cmd_doctor },
+	{ "version", "", "version of erotctl", cmd_version },
+	{ "help", "", "this text", cmd_help },
+};
+
+#define COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *out)
+{
+	fputs("usage: erotctl COMMAND [ARGUMENTS]\n\n", out);
+	for (size_t i = 0; i < COUNT; i++)
+		fprintf(out, "  %-8s %s\n           %s\n", commands[i].name, commands[i].args,
+			commands[i].help);
+	fputs("\nexit status: 0 ok, 1 internal, 2 usage, 3 refused, 4 not found, 5 host not fit;\n"
+	      "run: the workload's, 128 + signal, 125 erot's own failure, 126 cannot be executed,\n"
+	      "127 not found\n", out);
+}
+
+static int cmd_help(const struct command *cmd, int argc, char **argv)
+{
+	(void)cmd;
+	(void)argc;
+	(void)argv;
+	print_help(stdout);
+	return EXIT_OK;
+}
+
+static int cmd_version(const struct command *cmd, int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return usage(cmd);
+	puts("erotctl 1");
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < COUNT; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(&commands[i], argc - 1, argv + 1);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		print_help(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("erotctl 1");
+		return EXIT_OK;
+	}
+	fprintf(stderr, "erotctl: usage: no command \"%.40s\"; see erotctl help\n", argv[1]);
+	return EXIT_USAGE;
+}
