@@ -97,8 +97,7 @@ static int fill(X509 *cert, EVP_PKEY *key, const char *name, unsigned int days)
 	     X509_set_pubkey(cert, key) &&
 	     add_ext(cert, NID_basic_constraints, "critical,CA:FALSE") &&
 	     add_ext(cert, NID_key_usage, "critical,digitalSignature") &&
-	     add_ext(cert, NID_subject_key_identifier, "hash") &&
-	     add_ext(cert, NID_authority_key_identifier, "keyid:always");
+	     add_ext(cert, NID_subject_key_identifier, "hash");
 	BN_free(bn);
 	return ok;
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Configuration of a DERG: parsed whole, unknown members refused. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,7 +110,7 @@ int derg_config_write(const char *path, const struct derg_config *c, struct erot
 {
 	json_t *json, *host = json_array();
 	unsigned int bit;
-	char *text;
+	char *text, *line = NULL;
 	int ret;
 
 	for (bit = 0; bit < 32; bit++)
@@ -119,9 +123,12 @@ int derg_config_write(const char *path, const struct derg_config *c, struct erot
 		json_object_set_new(json, "softhsmConf", json_string(c->softhsm_conf));
 	text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	json_decref(json);
-	if (!text)
+	if (!text || asprintf(&line, "%s\n", text) < 0) {
+		free(text);
 		return erot_fail(err, ENOMEM, "no-memory", "configuration");
-	ret = erot_write_file(path, text, strlen(text), 0600, err);
+	}
+	ret = erot_write_file(path, line, strlen(line), 0600, err);
+	free(line);
 	free(text);
 	return ret;
 }

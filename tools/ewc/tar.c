@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Unpacks a tar file into a private directory. An entry that would be written
+ * elsewhere ends it: absolute names, "..", and paths through symbolic links.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/ewc/ewc.h"
+
+#define BLOCK 65536
+
+static int tar_fail(struct archive *a, struct erot_error *err)
+{
+	return erot_fail(err, EINVAL, "tar", "%s", archive_error_string(a) ?: "cannot be read");
+}
+
+static int copy_data(struct archive *from, struct archive *to, struct erot_error *err)
+{
+	const void *block;
+	size_t size;
+	la_int64_t off;
+	int ret;
+
+	for (;;) {
+		ret = archive_read_data_block(from, &block, &size, &off);
+		if (ret == ARCHIVE_EOF)
+			return 0;
+		if (ret != ARCHIVE_OK)
+			return tar_fail(from, err);
+		if (archive_write_data_block(to, block, size, off) != ARCHIVE_OK)
+			return tar_fail(to, err);
+	}
+}
+
+static int copy_entry(struct archive *from, struct archive *to, struct archive_entry *entry,
+		      struct erot_error *err)
+{
+	int ret;
+
+	if (archive_entry_filetype(entry) == AE_IFBLK || archive_entry_filetype(entry) == AE_IFCHR)
+		return 0;	/* the sandbox has its own /dev, and no others work */
+	if (archive_write_header(to, entry) != ARCHIVE_OK) {
+		ret = tar_fail(to, err);
+		erot_error_prefix(err, "%s", archive_entry_pathname(entry) ?: "?");
+		return ret;
+	}
+	ret = archive_entry_size(entry) > 0 ? copy_data(from, to, err) : 0;
+	if (!ret && archive_write_finish_entry(to) != ARCHIVE_OK)
+		ret = tar_fail(to, err);
+	return ret;
+}
+
+static int extract(struct archive *from, struct archive *to, const char *tar,
+		   struct erot_error *err)
+{
+	struct archive_entry *entry;
+	int ret;
+
+	archive_read_support_format_tar(from);
+	archive_read_support_filter_gzip(from);
+	archive_read_support_filter_bzip2(from);
+	archive_read_support_filter_xz(from);
+	archive_read_support_filter_zstd(from);
+	archive_write_disk_set_options(to, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_UNLINK |
+				       ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+				       ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+				       ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS |
+				       (geteuid() ? 0 : ARCHIVE_EXTRACT_OWNER));
+	if (archive_read_open_filename(from, tar, BLOCK) != ARCHIVE_OK)
+		return tar_fail(from, err);
+	while ((ret = archive_read_next_header(from, &entry)) == ARCHIVE_OK) {
+		ret = copy_entry(from, to, entry, err);
+		if (ret)
+			return ret;
+	}
+	if (ret != ARCHIVE_EOF)
+		return tar_fail(from, err);
+	return archive_write_close(to) == ARCHIVE_OK ? 0 : tar_fail(to, err);
+}
+
+/**
+ * ewc_tar_extract() - unpacks a tar file, plain or compressed
+ * @tar: file; absolute, or relative to the current directory
+ * @dir: empty
+ * @err: "tar"
+ *
+ * Owners are kept when run as root. Devices are left out.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ewc_tar_extract(const char *tar, const char *dir, struct erot_error *err)
+{
+	struct archive *from = archive_read_new(), *to = archive_write_disk_new();
+	char path[PATH_MAX];
+	int cwd, ret = 0;
+
+	cwd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!from || !to || cwd < 0)
+		ret = erot_fail(err, ENOMEM, "no-memory", "tar");
+	else if (!realpath(tar, path) || chdir(dir))
+		ret = erot_fail(err, errno, "io", "%s: %s", tar, strerror(errno));
+	if (!ret) {
+		ret = extract(from, to, path, err);
+		if (fchdir(cwd) && !ret)
+			ret = erot_fail(err, errno, "io", "%s", strerror(errno));
+	}
+	if (cwd >= 0)
+		close(cwd);
+	archive_read_free(from);
+	archive_write_free(to);
+	return ret;
+}
