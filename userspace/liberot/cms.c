@@ -152,6 +152,54 @@ int erot_cms_content(const void *der, size_t len, uint8_t **content, size_t *con
 	return ret;
 }
 
+/* The message around a signature that was made elsewhere. */
+static CMS_ContentInfo *assemble(X509 *cert, const void *content, size_t len,
+				      const uint8_t sig[EROT_RSA_SIZE])
+{
+	ASN1_OCTET_STRING **data;
+	CMS_ContentInfo *cms;
+	CMS_SignerInfo *si;
+
+	cms = CMS_sign(NULL, NULL, NULL, NULL, FLAGS | CMS_PARTIAL);
+	if (!cms)
+		return NULL;
+	si = CMS_add1_signer(cms, cert, X509_get0_pubkey(cert), EVP_sha256(),
+			     FLAGS | CMS_PARTIAL);
+	data = CMS_get0_content(cms);
+	if (!si || !data)
+		goto fail;
+	if (!*data)
+		*data = ASN1_OCTET_STRING_new();
+	if (!*data || !ASN1_STRING_set(*data, content, (int)len) ||
+	    !ASN1_STRING_set(CMS_SignerInfo_get0_signature(si), sig, EROT_RSA_SIZE))
+		goto fail;
+	(*data)->flags &= ~ASN1_STRING_FLAG_CONT;
+	return cms;
+fail:
+	CMS_ContentInfo_free(cms);
+	return NULL;
+}
+
+/*
+ * Versions and algorithm parameters are outside of the signature and OpenSSL lets them vary; the kernel
+ * does not. There is one way to write a message of this kind, so it is written again and compared.
+ */
+static int is_ours(const void *der, size_t len, X509 *cert, CMS_ContentInfo *cms, CMS_SignerInfo *si)
+{
+	ASN1_OCTET_STRING *data = *CMS_get0_content(cms);
+	unsigned char *again = NULL;
+	CMS_ContentInfo *made;
+	int n, same;
+
+	made = assemble(cert, ASN1_STRING_get0_data(data), (size_t)ASN1_STRING_length(data),
+			ASN1_STRING_get0_data(CMS_SignerInfo_get0_signature(si)));
+	n = made ? i2d_CMS_ContentInfo(made, &again) : -1;
+	same = n > 0 && (size_t)n == len && !memcmp(again, der, len);
+	OPENSSL_free(again);
+	CMS_ContentInfo_free(made);
+	return same;
+}
+
 int erot_cms_verify(const void *der, size_t len, X509 *cert, uint8_t **content, size_t *content_len,
 		    struct erot_error *err)
 {
@@ -187,6 +235,10 @@ int erot_cms_verify(const void *der, size_t len, X509 *cert, uint8_t **content, 
 		ret = cms_fail(err, EKEYREJECTED, "cms-signature", "signature is wrong");
 		goto out;
 	}
+	if (!is_ours(der, len, cert, cms, si)) {
+		ret = cms_fail(err, EBADMSG, "cms-form", "has versions or parameters of another kind");
+		goto out;
+	}
 	n = BIO_get_mem_data(out, &data);
 	ret = n > 0 ? take_copy(data, (size_t)n, content, content_len, err) :
 		      cms_fail(err, EBADMSG, "cms-form", "has no content");
@@ -206,34 +258,6 @@ static int make_digest_info(const void *content, size_t len, uint8_t info[EROT_D
 	_Static_assert(sizeof(prefix) + 32 == EROT_DIGESTINFO_SIZE, "prefix and SHA-256");
 	memcpy(info, prefix, sizeof(prefix));
 	return erot_sha256(content, len, info + sizeof(prefix));
-}
-
-/* Everything but the signature, which the caller puts in. */
-static CMS_ContentInfo *make_unsigned(X509 *cert, const void *content, size_t len,
-				      const uint8_t sig[EROT_RSA_SIZE])
-{
-	ASN1_OCTET_STRING **data;
-	CMS_ContentInfo *cms;
-	CMS_SignerInfo *si;
-
-	cms = CMS_sign(NULL, NULL, NULL, NULL, FLAGS | CMS_PARTIAL);
-	if (!cms)
-		return NULL;
-	si = CMS_add1_signer(cms, cert, X509_get0_pubkey(cert), EVP_sha256(),
-			     FLAGS | CMS_PARTIAL);
-	data = CMS_get0_content(cms);
-	if (!si || !data)
-		goto fail;
-	if (!*data)
-		*data = ASN1_OCTET_STRING_new();
-	if (!*data || !ASN1_STRING_set(*data, content, (int)len) ||
-	    !ASN1_STRING_set(CMS_SignerInfo_get0_signature(si), sig, EROT_RSA_SIZE))
-		goto fail;
-	(*data)->flags &= ~ASN1_STRING_FLAG_CONT;
-	return cms;
-fail:
-	CMS_ContentInfo_free(cms);
-	return NULL;
 }
 
 int erot_cms_sign_with(X509 *cert, erot_cms_sign_fn sign, void *ctx, const void *content,
@@ -257,7 +281,7 @@ int erot_cms_sign_with(X509 *cert, erot_cms_sign_fn sign, void *ctx, const void 
 	ret = sign(ctx, info, sig, err);
 	if (ret)
 		return ret;
-	cms = make_unsigned(cert, content, content_len, sig);
+	cms = assemble(cert, content, content_len, sig);
 	n = cms ? i2d_CMS_ContentInfo(cms, &out) : -1;
 	CMS_ContentInfo_free(cms);
 	if (n <= 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * CMS SignedData (RFC 5652) of one kind: content attached, RSA with 3072 bits, PKCS#1 v1.5, SHA-256,
- * one signer by key identifier, no signed attributes, no certificates. The kernel's PKCS#7 code and
- * `openssl cms -verify` read it.
+ * CMS SignedData (RFC 5652) of one kind: content attached, RSA with 3072 bits, PKCS#1 v1.5,
+ * SHA-256, one signer by key identifier, no signed attributes, no certificates; algorithm
+ * parameters as RFC 5754 has them made. The kernel's PKCS#7 code and `openssl cms -verify` read it.
  */
 #ifndef EROT_LIBEROT_CMS_H
 #define EROT_LIBEROT_CMS_H
