@@ -64,7 +64,8 @@ void erot_secret_free(void *secret)
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	h = (struct head *)secret - 1;
 	if (h->magic != SECRET_MAGIC)
-		abort();	/* a pointer from elsewhere, or an underrun: nothing can be trusted */
+		/* a pointer from elsewhere, or an underrun: nothing can be trusted */
+		abort();
 	total = h->total;
 	locked = h->locked;
 	explicit_bzero(h, locked);

@@ -37,7 +37,8 @@ int erot_cms_sign_pem(const void *pem, size_t pem_len, X509 *cert, const void *c
 	BIO_free(bio);
 	if (!key) {
 		ERR_clear_error();
-		return erot_fail(err, EBADMSG, "private-key", "private key: not an unencrypted PEM");
+		return erot_fail(err, EBADMSG, "private-key",
+				 "private key: not an unencrypted PEM");
 	}
 	ret = erot_cms_sign_key(key, cert, content, content_len, der, der_len, err);
 	EVP_PKEY_free(key);

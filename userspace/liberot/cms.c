@@ -123,9 +123,11 @@ static int check_key(X509 *cert, struct erot_error *err)
 
 	if (!key || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA ||
 	    EVP_PKEY_get_bits(key) != EROT_RSA_BITS)
-		return cms_fail(err, ENOKEY, "cms-signer", "certificate has no RSA key of 3072 bits");
+		return cms_fail(err, ENOKEY, "cms-signer",
+				"certificate has no RSA key of 3072 bits");
 	if (!X509_get0_subject_key_id(cert))
-		return cms_fail(err, ENOKEY, "cms-signer", "certificate has no subject key identifier");
+		return cms_fail(err, ENOKEY, "cms-signer",
+				"certificate has no subject key identifier");
 	return 0;
 }
 
@@ -181,10 +183,12 @@ fail:
 }
 
 /*
- * Versions and algorithm parameters are outside of the signature and OpenSSL lets them vary; the kernel
- * does not. There is one way to write a message of this kind, so it is written again and compared.
+ * Versions and algorithm parameters are outside of the signature and OpenSSL lets them vary; the
+ * kernel does not. There is one way to write a message of this kind, so it is written again and
+ * compared.
  */
-static int is_ours(const void *der, size_t len, X509 *cert, CMS_ContentInfo *cms, CMS_SignerInfo *si)
+static int is_ours(const void *der, size_t len, X509 *cert, CMS_ContentInfo *cms,
+		   CMS_SignerInfo *si)
 {
 	ASN1_OCTET_STRING *data = *CMS_get0_content(cms);
 	unsigned char *again = NULL;
@@ -236,7 +240,8 @@ int erot_cms_verify(const void *der, size_t len, X509 *cert, uint8_t **content, 
 		goto out;
 	}
 	if (!is_ours(der, len, cert, cms, si)) {
-		ret = cms_fail(err, EBADMSG, "cms-form", "has versions or parameters of another kind");
+		ret = cms_fail(err, EBADMSG, "cms-form",
+			       "has versions or parameters of another kind");
 		goto out;
 	}
 	n = BIO_get_mem_data(out, &data);
@@ -252,8 +257,10 @@ out:
 /* DigestInfo of SHA-256: RFC 8017, 9.2, note 1 */
 static int make_digest_info(const void *content, size_t len, uint8_t info[EROT_DIGESTINFO_SIZE])
 {
-	static const uint8_t prefix[] = { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
-					  0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20 };
+	static const uint8_t prefix[] = {
+		0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+		0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
+	};
 
 	_Static_assert(sizeof(prefix) + 32 == EROT_DIGESTINFO_SIZE, "prefix and SHA-256");
 	memcpy(info, prefix, sizeof(prefix));
@@ -318,6 +325,7 @@ int erot_cms_sign_key(EVP_PKEY *key, X509 *cert, const void *content, size_t con
 	*der_len = 0;
 	if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key) != EROT_RSA_BITS ||
 	    X509_check_private_key(cert, key) != 1)
-		return cms_fail(err, ENOKEY, "cms-signer", "private key is not that of the certificate");
+		return cms_fail(err, ENOKEY, "cms-signer",
+				"private key is not that of the certificate");
 	return erot_cms_sign_with(cert, sign_here, key, content, content_len, der, der_len, err);
 }

@@ -42,8 +42,8 @@ int erot_hmac_sha256(const void *key, size_t key_len, const void *msg, size_t ms
 {
 	size_t n = 0;
 
-	if (!EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_len ? key : "", key_len, msg, msg_len,
-		       out, EROT_DIGEST_SIZE, &n) || n != EROT_DIGEST_SIZE)
+	if (!EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key_len ? key : "", key_len, msg,
+		       msg_len, out, EROT_DIGEST_SIZE, &n) || n != EROT_DIGEST_SIZE)
 		return -EIO;
 	return 0;
 }

@@ -34,8 +34,8 @@ int erot_x25519(const uint8_t sk[EROT_KEY_SIZE], const uint8_t pk[EROT_KEY_SIZE]
 		uint8_t shared[EROT_KEY_SIZE]);
 
 /*
- * AES-256-GCM; @ct holds @pt_len + EROT_TAG_SIZE bytes. Open: -EBADMSG, with @pt zeroed, where it is not
- * authentic.
+ * AES-256-GCM; @ct holds @pt_len + EROT_TAG_SIZE bytes. Open: -EBADMSG, with @pt zeroed, where it
+ * is not authentic.
  */
 int erot_gcm_seal(const uint8_t key[EROT_KEY_SIZE], const uint8_t nonce[EROT_NONCE_SIZE],
 		  const void *aad, size_t aad_len, const void *pt, size_t pt_len, uint8_t *ct);

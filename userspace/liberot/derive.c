@@ -40,7 +40,8 @@ int erot_derive_context(const struct erot_derive_input *in, struct erot_buf *out
 	if (ret)
 		return ret;
 	if (!in->hwkey_len || in->hwkey_len > EROT_HWKEY_MAX)
-		return erot_fail(err, EINVAL, "hwkey", "hardware key: %zu bytes, 1 to %d are allowed",
+		return erot_fail(err, EINVAL, "hwkey",
+				 "hardware key: %zu bytes, 1 to %d are allowed",
 				 in->hwkey_len, EROT_HWKEY_MAX);
 	if (!in->manifest_len || in->manifest_len > EROT_MANIFEST_MAX)
 		return erot_fail(err, EINVAL, "manifest-size",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From (tenant, epoch, machine, workload, nonce) to what the HSM is asked. Everything here is public;
- * Documentation/derivation-vectors.txt has examples.
+ * From (tenant, epoch, machine, workload, nonce) to what the HSM is asked. Everything here is
+ * public; Documentation/derivation-vectors.txt has examples.
  */
 #ifndef EROT_LIBEROT_DERIVE_H
 #define EROT_LIBEROT_DERIVE_H

@@ -194,7 +194,8 @@ int erot_envelope_open(const struct erot_envelope_info *e, const uint8_t sk[EROT
 	ret = erot_hpke_open(sk, e->seal.enc, info, sizeof(info), e->aad, e->aad_len,
 			     e->seal.wrapped, sizeof(e->seal.wrapped), content_key);
 	if (ret == -EKEYREJECTED)
-		return erot_fail(err, EKEYREJECTED, "envelope-seal", "envelope: useless sealed key");
+		return erot_fail(err, EKEYREJECTED, "envelope-seal",
+				 "envelope: useless sealed key");
 	if (ret)
 		return erot_fail(err, EBADMSG, "envelope-seal",
 				 "envelope: not sealed to this key under this key statement");

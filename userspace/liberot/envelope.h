@@ -66,8 +66,8 @@ int erot_envelope_build(const struct erot_payload_shape *shape, bool one_file,
  * @len: bytes, exactly
  * @out: filled on success
  * @err: "envelope-length", "envelope-magic", "envelope-version", "envelope-purpose",
- *       "envelope-reserved", "envelope-manifest", "envelope-shape" (sizes that do not fit together),
- *       "envelope-offset"
+ *       "envelope-reserved", "envelope-manifest", "envelope-shape" (sizes that do not fit
+ *       together), "envelope-offset"
  *
  * Return: 0 or -EBADMSG.
  */

@@ -20,8 +20,8 @@ int erot_evidence_seal(struct erot_evidence *ev, const uint8_t key[EROT_KEY_SIZE
  * @data: struct erot_evidence
  * @len:  bytes, exactly
  * @err:  "evidence-length", "evidence-magic", "evidence-version", "evidence-purpose",
- *        "evidence-reserved", "evidence-flags" (unknown, or not exactly one of released and pinned),
- *        "evidence-reason", "evidence-bits", "evidence-clock" (ends before it starts)
+ *        "evidence-reserved", "evidence-flags" (unknown, or not exactly one of released and
+ *        pinned), "evidence-reason", "evidence-bits", "evidence-clock" (ends before it starts)
  *
  * Return: 0 or -EBADMSG.
  */

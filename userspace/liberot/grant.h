@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Contents of key statement, receipt and order: what is inside the signatures. Each is identified by
- * the SHA-256 of its content.
+ * Contents of key statement, receipt and order: what is inside the signatures. Each is identified
+ * by the SHA-256 of its content.
  *
  * Codes: "<kind>-length", "<kind>-magic", "<kind>-version", "<kind>-purpose", "<kind>-reserved",
  * "<kind>-hwkey", "<kind>-manifest", "<kind>-code-hash", and for receipts "receipt-validity",
- * "receipt-runtime", "receipt-memory", "receipt-pids", "receipt-isolation", "receipt-host"; <kind> is
- * statement, receipt or order. All are -EBADMSG.
+ * "receipt-runtime", "receipt-memory", "receipt-pids", "receipt-isolation", "receipt-host"; <kind>
+ * is statement, receipt or order. All are -EBADMSG.
  */
 #ifndef EROT_LIBEROT_GRANT_H
 #define EROT_LIBEROT_GRANT_H

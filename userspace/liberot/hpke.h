@@ -46,7 +46,8 @@ int erot_hpke_seal(const uint8_t pk[EROT_KEY_SIZE], const void *info, size_t inf
  * @ct_len: bytes, at least EROT_TAG_SIZE
  * @pt:     gets @ct_len - EROT_TAG_SIZE bytes; zeroed on failure
  *
- * Return: 0, -EBADMSG when it was not sealed to this key with this info and aad, -EKEYREJECTED, -EIO.
+ * Return: 0, -EBADMSG when it was not sealed to this key with this info and aad, -EKEYREJECTED,
+ * -EIO.
  */
 int erot_hpke_open(const uint8_t sk[EROT_KEY_SIZE], const uint8_t enc[EROT_KEY_SIZE],
 		   const void *info, size_t info_len, const void *aad, size_t aad_len,

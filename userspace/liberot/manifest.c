@@ -16,8 +16,9 @@
 #define HASH_PREFIX	"sha256:"
 
 /*
- * A reader of one object: members are asked for by name, and whatever nobody asked for is an error. The
- * first failure is kept in ret and everything after it does nothing, so that callers check once.
+ * A reader of one object: members are asked for by name, and whatever nobody asked for is an error.
+ * The first failure is kept in ret and everything after it does nothing, so that callers check
+ * once.
  */
 struct object {
 	json_t *json;		/* NULL: absent, all of its members take their defaults */
@@ -223,7 +224,8 @@ static void get_bits(struct object *o, const char *name, int (*bit)(const char *
 			return;
 		b = bit(s);
 		if (b < 0 || bits & 1ULL << b) {
-			snprintf(why, sizeof(why), "%s name \"%.32s\"", b < 0 ? "unknown" : "repeated",
+			snprintf(why, sizeof(why), "%s name \"%.32s\"",
+				 b < 0 ? "unknown" : "repeated",
 				 s);
 			fail(o, "manifest-value", at, why);
 			return;
@@ -248,7 +250,9 @@ static int host_bit(const char *name)
 	return mask_to_bit(erot_host_bit(name));
 }
 
-/* Names of linux/capability.h as libcap knows them; here because the manifest has them in capitals. */
+/*
+ * Names of linux/capability.h as libcap knows them; here because the manifest has them in capitals.
+ */
 static const char *const cap_names[] = {
 	"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
 	"SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
@@ -444,7 +448,8 @@ static int load(const void *text, size_t len, json_t **json, struct erot_error *
 				 EROT_MANIFEST_MAX);
 	*json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
 	if (!*json)
-		return erot_fail(err, EINVAL, "manifest-syntax", "manifest: line %d, column %d: %.120s",
+		return erot_fail(err, EINVAL, "manifest-syntax",
+				 "manifest: line %d, column %d: %.120s",
 				 why.line, why.column, why.text);
 	if (!json_is_object(*json)) {
 		json_decref(*json);

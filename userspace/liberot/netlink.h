@@ -16,7 +16,8 @@ struct erot_nl;
 /**
  * struct erot_nl_new - answer to NEW
  * @id:          of the session
- * @fd:          session descriptor, close-on-exec, owned by the caller: closing the last one ends it
+ * @fd:          session descriptor, close-on-exec, owned by the caller: closing the last one ends
+ *               it
  * @session_key: X25519 public key
  * @boot_key:    X25519 public key
  * @host_state:  EROT_HOST_*
@@ -147,12 +148,12 @@ int erot_nl_subscribe(struct erot_nl *nl, int *fd, struct erot_error *err);
  * Return: number of notifications, 0 when there was none; -ENOBUFS, "events-lost", when the kernel
  * had to drop some (read the sessions again with erot_nl_dump()); else -errno.
  */
-int erot_nl_recv(struct erot_nl *nl, void (*fn)(void *ctx, const struct erot_nl_event *e), void *ctx,
-		 struct erot_error *err);
+int erot_nl_recv(struct erot_nl *nl, void (*fn)(void *ctx, const struct erot_nl_event *e),
+		 void *ctx, struct erot_error *err);
 
 /*
- * For tests of refusals: sends @cmd (EROT_CMD_*) with the attributes given, each struct nlattr with its
- * padding, and returns what the kernel answers.
+ * For tests of refusals: sends @cmd (EROT_CMD_*) with the attributes given, each struct nlattr with
+ * its padding, and returns what the kernel answers.
  */
 int erot_nl_raw(struct erot_nl *nl, uint8_t cmd, const void *attrs, size_t len,
 		struct erot_error *err);

@@ -71,7 +71,9 @@ static bool copy_of(void *out, struct nlattr *a, size_t len)
 	return a;
 }
 
-/* A descriptor is in our table whether or not we like the rest of the answer: it comes out first. */
+/*
+ * A descriptor is in our table whether or not we like the rest of the answer: it comes out first.
+ */
 static int installed_fd(struct nlattr *attrs, int len)
 {
 	struct nlattr *a = nla_find(attrs, len, EROT_A_SESSION_FD);
@@ -141,10 +143,13 @@ int erot_nl_provision(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], const 
 {
 	struct nl_msg *msg;
 
-	/* Of more than 16 bits netlink would make something shorter; what the kernel refuses is its business. */
+	/*
+	 * Of more than 16 bits netlink would make something shorter; what the kernel refuses is its
+	 * business.
+	 */
 	if (cms_len > UINT16_MAX - NLA_HDRLEN)
-		return erot_fail(err, EMSGSIZE, "cms-size", "receipt: %zu bytes, at most %d fit", cms_len,
-				 EROT_CMS_MAX);
+		return erot_fail(err, EMSGSIZE, "cms-size", "receipt: %zu bytes, at most %d fit",
+				 cms_len, EROT_CMS_MAX);
 	msg = erot_nl_request(nl, EROT_CMD_PROVISION, 0, err);
 	if (!msg)
 		return -ENOMEM;
@@ -347,8 +352,8 @@ static bool parse_event(struct nlmsghdr *h, int family, struct erot_nl_event *e)
 	return true;
 }
 
-int erot_nl_recv(struct erot_nl *nl, void (*fn)(void *ctx, const struct erot_nl_event *e), void *ctx,
-		 struct erot_error *err)
+int erot_nl_recv(struct erot_nl *nl, void (*fn)(void *ctx, const struct erot_nl_event *e),
+		 void *ctx, struct erot_error *err)
 {
 	char buf[16384] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct erot_nl_event e;

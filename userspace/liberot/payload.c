@@ -30,7 +30,8 @@ int erot_payload_shape(uint64_t image_len, struct erot_payload_shape *out, struc
 	return 0;
 }
 
-int erot_cobblestone_keys(const uint8_t input_key[EROT_KEY_SIZE], const uint8_t salt[EROT_SALT_SIZE],
+int erot_cobblestone_keys(const uint8_t input_key[EROT_KEY_SIZE],
+			  const uint8_t salt[EROT_SALT_SIZE],
 			  const void *context, size_t context_len, struct erot_payload_keys *out)
 {
 	uint8_t info[sizeof(COBBLESTONE_PREFIX) + EROT_SALT_SIZE + CONTEXT_MAX];
@@ -87,8 +88,9 @@ int erot_chunk_open(const struct erot_payload_keys *keys, uint64_t chunk, const 
 }
 
 /*
- * One pass over a payload, in either direction. libfsverity drives it by asking for the image and handing
- * out the tree: what is hashed is byte for byte what is encrypted, or was decrypted. In locked memory.
+ * One pass over a payload, in either direction. libfsverity drives it by asking for the image and
+ * handing out the tree: what is hashed is byte for byte what is encrypted, or was decrypted. In
+ * locked memory.
  */
 struct pass {
 	struct erot_payload_keys keys;
@@ -324,7 +326,8 @@ int erot_payload_verify(int fd, uint64_t off, const struct erot_payload_shape *s
 	if (ret)
 		return ret;
 	if (memcmp(shape, &expect, sizeof(expect)))
-		return erot_fail(err, EBADMSG, "payload-length", "payload: sizes do not fit together");
+		return erot_fail(err, EBADMSG, "payload-length",
+				 "payload: sizes do not fit together");
 	if (fstat(fd, &st))
 		return erot_fail(err, errno, "io", "payload: %s", strerror(errno));
 	if (st.st_size < 0 || (uint64_t)st.st_size != off + shape->payload_len)
@@ -344,7 +347,9 @@ int erot_payload_verify(int fd, uint64_t off, const struct erot_payload_shape *s
 				"payload: not encrypted with this content key");
 		goto out;
 	}
-	/* The descriptor first: it has the salt, and whether it is the right one is quickly known. */
+	/*
+	 * The descriptor first: it has the salt, and whether it is the right one is quickly known.
+	 */
 	ret = read_chunk(p, shape->chunk_count - 1, EROT_VERITY_DESC_SIZE, p->desc);
 	if (!ret)
 		ret = erot_verity_desc_salt(p->desc, shape->image_len, verity_salt, err);

@@ -42,7 +42,8 @@ typedef void (*erot_progress_fn)(void *ctx, uint64_t done, uint64_t total);
 int erot_payload_shape(uint64_t image_len, struct erot_payload_shape *out, struct erot_error *err);
 
 /* Cobblestone-256 key schedule with any context; -EIO. */
-int erot_cobblestone_keys(const uint8_t input_key[EROT_KEY_SIZE], const uint8_t salt[EROT_SALT_SIZE],
+int erot_cobblestone_keys(const uint8_t input_key[EROT_KEY_SIZE],
+			  const uint8_t salt[EROT_SALT_SIZE],
 			  const void *context, size_t context_len, struct erot_payload_keys *out);
 
 /* The same with EROT_LABEL_PAYLOAD, the context of all payloads. */

@@ -25,9 +25,11 @@ static void make_info(const uint8_t receipt[EROT_DIGEST_SIZE],
 static int seal_error(int ret, const char *whose, struct erot_error *err)
 {
 	if (ret == -EKEYREJECTED)
-		return erot_fail(err, EKEYREJECTED, "release-key", "release: useless %s key", whose);
+		return erot_fail(err, EKEYREJECTED, "release-key", "release: useless %s key",
+				 whose);
 	if (ret)
-		return erot_fail(err, -ret, "crypto", "release: sealing to the %s key failed", whose);
+		return erot_fail(err, -ret, "crypto", "release: sealing to the %s key failed",
+				 whose);
 	return 0;
 }
 
@@ -85,7 +87,8 @@ int erot_release_open(const struct erot_release *in, const uint8_t receipt[EROT_
 		return erot_fail(err, EBADMSG, "release-boot", "release: not for this boot key");
 	ret = erot_head_check(&secret.head, sizeof(secret), EROT_PURPOSE_RELEASE, "release", err);
 	if (!ret && (!secret.valid_seconds || !secret.max_runtime))
-		ret = erot_fail(err, EBADMSG, "release-secret", "release: valid for no time at all");
+		ret = erot_fail(err, EBADMSG, "release-secret",
+				"release: valid for no time at all");
 	if (!ret) {
 		memcpy(out->sk, secret.sk, sizeof(out->sk));
 		out->derg_time = le64toh(secret.derg_time);

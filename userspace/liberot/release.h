@@ -25,7 +25,10 @@ int erot_release_seal(const struct erot_release_info *in, const uint8_t receipt[
 		      const uint8_t session_pk[EROT_KEY_SIZE], const uint8_t boot_pk[EROT_KEY_SIZE],
 		      struct erot_release *out, struct erot_error *err);
 
-/* What the module does; here for tests. -EBADMSG: "release-session", "release-boot", "release-secret". */
+/*
+ * What the module does; here for tests. -EBADMSG: "release-session", "release-boot",
+ * "release-secret".
+ */
 int erot_release_open(const struct erot_release *in, const uint8_t receipt[EROT_DIGEST_SIZE],
 		      const uint8_t session_sk[EROT_KEY_SIZE], const uint8_t boot_sk[EROT_KEY_SIZE],
 		      struct erot_release_info *out, struct erot_error *err);

@@ -45,7 +45,8 @@ static int run(char **argv)
 	int status = -1;
 	pid_t pid;
 
-	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) || waitpid(pid, &status, 0) != pid)
+	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) ||
+	    waitpid(pid, &status, 0) != pid)
 		die(argv[0]);
 	return status;
 }
@@ -81,14 +82,16 @@ static void refuse_form(unsigned int flags, const EVP_MD *md, const char *name)
 	size_t len, n;
 
 	len = sign_openssl(flags, md, &der);
-	tap_refused(erot_cms_verify(der, len, cert, &out, &n, &err), EBADMSG, &err, "cms-form", name);
+	tap_refused(erot_cms_verify(der, len, cert, &out, &n, &err), EBADMSG, &err, "cms-form",
+		    name);
 	free(der);
 }
 
 static void test_openssl_command(const uint8_t *der, size_t len)
 {
-	char *argv[] = { "openssl", "cms", "-verify", "-noverify", "-nointern", "-binary", "-inform",
-			 "DER", "-in", (char *)in_dir("signed"), "-certfile", (char *)in_dir("cert"),
+	char *argv[] = { "openssl", "cms", "-verify", "-noverify", "-nointern", "-binary",
+			 "-inform", "DER", "-in", (char *)in_dir("signed"), "-certfile",
+			 (char *)in_dir("cert"),
 			 "-out", (char *)in_dir("out"), NULL };
 	struct erot_error err = { 0 };
 	unsigned char *der_cert = NULL;
@@ -103,7 +106,8 @@ static void test_openssl_command(const uint8_t *der, size_t len)
 	BIO_free(bio);
 	if (erot_write_file(in_dir("signed"), der, len, 0600, &err))
 		die(err.text);
-	tap_ok(run(argv) == 0 && !erot_read_file(in_dir("out"), 1 << 20, &out, &n, &err) && n == LEN &&
+	tap_ok(run(argv) == 0 && !erot_read_file(in_dir("out"), 1 << 20, &out, &n, &err) &&
+	       n == LEN &&
 	       !memcmp(out, content, LEN), "openssl cms -verify takes it");
 	free(out);
 	tap_ok(!erot_cert_read(in_dir("cert"), &again, &err) && !X509_cmp(again, cert),
@@ -151,7 +155,8 @@ static void test_altered(uint8_t *der, size_t len)
 	der[len - 1] ^= 1;
 	tap_refused(erot_cms_verify(der, len, cert, &out, &n, &err), EKEYREJECTED, &err,
 		    "cms-signature", "another signature");
-	tap_ok(!erot_cms_content(der, len, &out, &n, &err) && n == LEN && !memcmp(out, content, LEN),
+	tap_ok(!erot_cms_content(der, len, &out, &n, &err) && n == LEN &&
+	       !memcmp(out, content, LEN),
 	       "the content can be looked at");
 	free(out);
 	der[len - 1] ^= 1;
@@ -192,8 +197,8 @@ static void test_signers(void)
 		    EKEYREJECTED, &err, "cms-signature", "a token that signs wrongly");
 	tap_refused(erot_cms_sign_with(cert, sign_not, NULL, content, LEN, &der, &len, &err), EIO,
 		    &err, "token-gone", "a token that fails");
-	tap_refused(erot_cms_sign_key(other_key, cert, content, LEN, &der, &len, &err), ENOKEY, &err,
-		    "cms-signer", "a key that is not the certificate's");
+	tap_refused(erot_cms_sign_key(other_key, cert, content, LEN, &der, &len, &err), ENOKEY,
+		    &err, "cms-signer", "a key that is not the certificate's");
 	tap_refused(erot_cms_sign_key(key, cert, content, 0, &der, &len, &err), EMSGSIZE, &err,
 		    "cms-size", "no content");
 	small = EVP_RSA_gen(2048);

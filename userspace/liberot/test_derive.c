@@ -13,8 +13,8 @@ struct value {
 	size_t len;
 };
 
-enum { TENANT, EPOCH, HWKEY, MANIFEST, NONCE, ROOT, TENANT_DIGEST, CONTEXT, SEED, MESSAGE, IKM, SK, PK,
-       EVIDENCE_KEY, FIELDS };
+enum { TENANT, EPOCH, HWKEY, MANIFEST, NONCE, ROOT, TENANT_DIGEST, CONTEXT, SEED, MESSAGE, IKM, SK,
+       PK, EVIDENCE_KEY, FIELDS };
 
 static const char *const names[FIELDS] = {
 	"tenant", "epoch", "hwkey", "manifest", "nonce", "root", "tenant-digest", "context", "seed",

@@ -19,7 +19,8 @@ static const struct {
 	{ "{", "manifest-syntax", "line" },
 	{ "{" P "," E "}x", "manifest-syntax", "line" },
 	{ "{" P "," E "," E "}", "manifest-syntax", "duplicate" },
-	{ "{\"process\":{\"args\":[\"/a\"],\"args\":[\"/b\"]}," E "}", "manifest-syntax", "duplicate" },
+	{ "{\"process\":{\"args\":[\"/a\"],\"args\":[\"/b\"]}," E "}", "manifest-syntax",
+		"duplicate" },
 	{ "[]", "manifest-type", "object" },
 	{ "{" P "," E ",\"mounts\":[]}", "manifest-unknown", "mounts" },
 	{ "{\"process\":{\"args\":[\"/a\"],\"oomScoreAdj\":1}," E "}", "manifest-unknown",
@@ -39,8 +40,10 @@ static const struct {
 	{ "{\"process\":{\"args\":[\"/a\\u0000\"]}," E "}", "manifest-syntax", "line" },
 	{ "{\"process\":{\"args\":[\"/a\\ufffe\"]}," E "}", "manifest-value", "process.args[0]" },
 	{ "{\"process\":{\"args\":[\"/a\xff\"]}," E "}", "manifest-syntax", "line" },
-	{ "{\"process\":{\"args\":[\"/a\"],\"env\":[\"A\"]}," E "}", "manifest-value", "process.env" },
-	{ "{\"process\":{\"args\":[\"/a\"],\"cwd\":\"x\"}," E "}", "manifest-value", "process.cwd" },
+	{ "{\"process\":{\"args\":[\"/a\"],\"env\":[\"A\"]}," E "}", "manifest-value",
+		"process.env" },
+	{ "{\"process\":{\"args\":[\"/a\"],\"cwd\":\"x\"}," E "}", "manifest-value",
+		"process.cwd" },
 	{ "{\"process\":{\"args\":[\"/a\"],\"terminal\":1}," E "}", "manifest-type",
 	  "process.terminal" },
 	{ "{\"process\":{\"args\":[\"/a\"],\"user\":{\"uid\":65536}}," E "}", "manifest-value",
@@ -49,7 +52,8 @@ static const struct {
 	  "process.user.gid" },
 	{ "{\"process\":{\"args\":[\"/a\"],\"user\":{\"uid\":1.0}}," E "}", "manifest-type",
 	  "process.user.uid" },
-	{ "{\"process\":{\"args\":[\"/a\"],\"capabilities\":[\"CAP_ALL\"]}," E "}", "manifest-value",
+	{ "{\"process\":{\"args\":[\"/a\"],\"capabilities\":[\"CAP_ALL\"]}," E "}",
+		"manifest-value",
 	  "process.capabilities[0]" },
 	{ "{\"process\":{\"args\":[\"/a\"],\"capabilities\":[\"CAP_KILL\",\"CAP_KILL\"]}," E "}",
 	  "manifest-value", "process.capabilities[1]" },
@@ -158,8 +162,8 @@ static void test_build(void)
 	       !memcmp(text, again, len), "a finished manifest stays as it is");
 	free(again);
 	free(text);
-	tap_refused(erot_manifest_build(other, strlen(other), hash, &text, &len, &err), EINVAL, &err,
-		    "manifest-code-hash", "another code hash in the template");
+	tap_refused(erot_manifest_build(other, strlen(other), hash, &text, &len, &err), EINVAL,
+		    &err, "manifest-code-hash", "another code hash in the template");
 	tap_refused(erot_manifest_build("{}", 2, hash, &text, &len, &err), EINVAL, &err,
 		    "manifest-missing", "template without args");
 }

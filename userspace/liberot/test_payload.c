@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Payloads and code hashes, against Python's cryptography for the chunks and the fsverity command for
- * the digest.
+ * Payloads and code hashes, against Python's cryptography for the chunks and the fsverity command
+ * for the digest.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE	/* memfd_create() */
@@ -47,7 +47,8 @@ static int run(char **argv, int in, int out)
 	if (in >= 0)
 		posix_spawn_file_actions_adddup2(&fa, in, 0);
 	posix_spawn_file_actions_adddup2(&fa, out, 1);
-	if (posix_spawnp(&pid, argv[0], &fa, NULL, argv, environ) || waitpid(pid, &status, 0) != pid)
+	if (posix_spawnp(&pid, argv[0], &fa, NULL, argv, environ) ||
+	    waitpid(pid, &status, 0) != pid)
 		die(argv[0]);
 	posix_spawn_file_actions_destroy(&fa);
 	return status;
@@ -170,7 +171,8 @@ static int same_file(int a, int b)
 
 	lseek(a, 0, SEEK_SET);
 	lseek(b, 0, SEEK_SET);
-	if (erot_read_fd(a, "a", 1 << 28, &x, &n, NULL) || erot_read_fd(b, "b", 1 << 28, &y, &m, NULL))
+	if (erot_read_fd(a, "a", 1 << 28, &x, &n, NULL) || erot_read_fd(b, "b", 1 << 28, &y, &m,
+									NULL))
 		die("reading back");
 	same = n == m && !memcmp(x, y, n);
 	free(x);
@@ -178,7 +180,9 @@ static int same_file(int a, int b)
 	return same;
 }
 
-/* The salt is in the descriptor, the last chunk: take it from there and ask the fsverity command. */
+/*
+ * The salt is in the descriptor, the last chunk: take it from there and ask the fsverity command.
+ */
 static void compare_fsverity(struct payload *p)
 {
 	uint8_t ct[272], desc[256], vsalt[32];
@@ -279,7 +283,8 @@ static void test_damage(void)
 	tap_refused(verify(&p, -1, &err), EBADMSG, &err, "payload-code-hash", "another code hash");
 	p.code_hash[0] ^= 1;
 	p.commitment[0] ^= 1;
-	tap_refused(verify(&p, -1, &err), EBADMSG, &err, "payload-commitment", "another commitment");
+	tap_refused(verify(&p, -1, &err), EBADMSG, &err, "payload-commitment",
+		    "another commitment");
 	p.commitment[0] ^= 1;
 	memset(other, 1, sizeof(other));
 	tap_refused(erot_payload_verify(p.fd, p.off, &p.shape, other, salt, p.commitment,
@@ -319,7 +324,8 @@ static void test_lies(void)
 	close(p.image);
 
 	make_payload(&p, 4096, 0);
-	if (erot_pread_full(p.fd, ct, sizeof(ct), 0) || erot_chunk_open(&keys, 0, ct, sizeof(ct), pt))
+	if (erot_pread_full(p.fd, ct, sizeof(ct), 0) || erot_chunk_open(&keys, 0, ct, sizeof(ct),
+									pt))
 		die("open");
 	pt[4096] = 1;
 	erot_chunk_seal(&keys, 0, pt, sizeof(pt), ct);

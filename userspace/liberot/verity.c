@@ -85,7 +85,8 @@ int erot_verity_compute(const struct erot_verity_io *io, uint64_t image_len,
 	if (p.failed)
 		ret = p.failed;
 	else if (ret || d->digest_size != EROT_DIGEST_SIZE)
-		ret = erot_fail(err, ret ? -ret : EIO, "verity", "computing the fs-verity digest: %s",
+		ret = erot_fail(err, ret ? -ret : EIO, "verity",
+				"computing the fs-verity digest: %s",
 				strerror(ret ? -ret : EIO));
 	else
 		memcpy(digest, d->digest, EROT_DIGEST_SIZE);
