@@ -103,6 +103,9 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(OURFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
+# a test compares literals, which are signed, with sizes, which are not
+$(call obj,$(HOSTTEST_SRC) $(SELFTEST_SRC) $(SELFLIB_SRC)): OURFLAGS += -Wno-sign-compare
+
 # D: deterministic; an archive is made anew, so that no removed file stays in it
 define archive
 	@mkdir -p $(@D)

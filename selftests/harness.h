@@ -16,8 +16,9 @@
  * leaves behind in its group is killed. EXPECT_* goes on after a failure,
  * ASSERT_* ends the test (teardown still runs). A block after the macro is
  * executed on failure. A helper that asserts takes
- * `struct __test_metadata *_metadata` and is handed the one in scope. Tests named on the command line run alone. Output is TAP 13; the exit
- * status is 0 only when at least one test ran and none failed.
+ * `struct __test_metadata *_metadata` and is handed the one in scope. Tests
+ * named on the command line run alone. Output is TAP 13; the exit status is 0
+ * only when at least one test ran and none failed.
  */
 #ifndef SELFTESTS_HARNESS_H
 #define SELFTESTS_HARNESS_H
@@ -87,16 +88,19 @@ struct __fixture_test {
 };
 
 static struct __fixture_test *__tests, **__tests_tail = &__tests;
-static struct __fixture_variant *__variants, **__variants_tail = &__variants;
+static struct __fixture_variant *__variants;
+static struct __fixture_variant **__variants_tail __attribute__((unused)) = &__variants;
 
 #define TH_LOG(fmt, ...) do { \
-	fprintf(stdout, "# %s:%d:%s: " fmt "\n", __FILE__, __LINE__, _metadata->name, ##__VA_ARGS__); \
+	fprintf(stdout, "# %s:%d:%s: " fmt "\n", __FILE__, __LINE__, _metadata->name, \
+		##__VA_ARGS__); \
 	fflush(stdout); \
 } while (0)
 
 /* SKIP(return, "why"): reported, counted and never taken for a success */
 #define SKIP(statement, fmt, ...) do { \
-	snprintf(_metadata->shared->reason, sizeof(_metadata->shared->reason), fmt, ##__VA_ARGS__); \
+	snprintf(_metadata->shared->reason, sizeof(_metadata->shared->reason), fmt, \
+		 ##__VA_ARGS__); \
 	_metadata->shared->skipped = 1; \
 	statement; \
 } while (0)

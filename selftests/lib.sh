@@ -47,7 +47,9 @@ not_ok()
 	tests_failed=$((tests_failed + 1))
 	echo "not ok $tests_run - $1"
 	shift
-	[ $# -eq 0 ] || sed 's/^/#   /' <<<"$*"
+	[ $# -eq 0 ] || printf '%s\n' "$*" | while IFS= read -r why; do
+		echo "#   $why"
+	done
 }
 
 # skip NAME WHY: is counted and shown, never taken for a success
