@@ -23,7 +23,7 @@ static int nl_fail(struct erot_error *err, int nle, const char *what)
 	return erot_fail(err, EIO, "netlink", "netlink: %s: %s", what, nl_geterror(nle));
 }
 
-static int open_socket(struct nl_sock **out, struct erot_error *err)
+int erot_nl_connect(struct nl_sock **out, struct erot_error *err)
 {
 	struct nl_sock *sk = nl_socket_alloc();
 	int one = 1, ret;
@@ -60,7 +60,7 @@ int erot_nl_open(struct erot_nl **nl, struct erot_error *err)
 	*nl = NULL;
 	if (!n)
 		return erot_fail(err, ENOMEM, "no-memory", "netlink: out of memory");
-	ret = open_socket(&n->sock, err);
+	ret = erot_nl_connect(&n->sock, err);
 	if (ret)
 		goto fail;
 	n->family = genl_ctrl_resolve(n->sock, EROT_FAMILY_NAME);
@@ -239,7 +239,7 @@ int erot_nl_subscribe(struct erot_nl *nl, int *fd, struct erot_error *err)
 		*fd = nl_socket_get_fd(nl->events);
 		return 0;
 	}
-	ret = open_socket(&sk, err);
+	ret = erot_nl_connect(&sk, err);
 	if (ret)
 		return ret;
 	group = genl_ctrl_resolve_grp(sk, EROT_FAMILY_NAME, EROT_MCGRP_LIFECYCLE);

@@ -24,6 +24,9 @@ struct erot_nl {
 /* Gets the attributes of each answer; 0 or -errno with @err filled. */
 typedef int (*erot_nl_answer_fn)(void *ctx, struct nlattr *attrs, int len, struct erot_error *err);
 
+/* A socket with extended acknowledgements and room for a receipt. */
+int erot_nl_connect(struct nl_sock **out, struct erot_error *err);
+
 struct nl_msg *erot_nl_request(struct erot_nl *nl, uint8_t cmd, int flags, struct erot_error *err);
 
 /* Sends @msg, frees it, calls @fn for each answer, reads up to the acknowledgement. */
