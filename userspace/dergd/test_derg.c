@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The DERG's decisions, with a real token: what is granted, and what is refused with which code. */
+#include "dergd/test_fixture.h"
+
+#include <endian.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "dergd/authority.h"
+#include "liberot/cms.h"
+#include "liberot/envelope.h"
+#include "liberot/evidence.h"
+#include "liberot/release.h"
+
+#define NOW 1800000000ULL
+
+static const char manifest[] =
+	"{\"process\":{\"args\":[\"/bin/app\"]},\"erot\":{\"maxRuntime\":60,"
+	"\"requireHost\":[\"lockdown\"],\"codeHash\":\"sha256:"
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}}";
+
+FIXTURE(derg) {
+	char base[64], dir[96];
+	struct erot_error err;
+	struct derg d;
+	EVP_PKEY *key;		/* of the customer */
+	X509 *cert;
+	uint8_t *hwkey;
+	int hwkey_len;
+	uint8_t *statement, *order, *env, *receipt;
+	size_t statement_len, order_len, env_len, receipt_len;
+	uint8_t content_key[32], s_sk[32], b_sk[32];
+	struct derg_release_request req;
+};
+
+static int make_envelope(const uint8_t *statement, size_t len, const uint8_t content_key[32],
+			 uint8_t **env, size_t *env_len, struct erot_error *err)
+{
+	uint8_t *content = NULL, salt[EROT_SALT_SIZE] = { 7 };
+	struct erot_payload_shape shape;
+	struct erot_statement_info s;
+	size_t content_len;
+	int ret;
+
+	ret = erot_cms_content(statement, len, &content, &content_len, err);
+	ret = ret ?: erot_statement_parse(content, content_len, &s, err);
+	ret = ret ?: erot_payload_shape(4096, &shape, err);
+	ret = ret ?: erot_envelope_build(&shape, false, s.grant.manifest, s.grant.manifest_len,
+					 content_key, salt, s.grant.erot_pk, s.digest, env, env_len,
+					 err);
+	free(content);
+	return ret;
+}
+
+static int make_order(EVP_PKEY *key, X509 *cert, const uint8_t *statement, size_t len,
+		      const uint8_t *env, size_t env_len, uint8_t **order, size_t *order_len,
+		      struct erot_error *err)
+{
+	uint8_t *content = NULL, *spki = NULL, *out = NULL;
+	size_t content_len, spki_len, out_len;
+	struct erot_order_info o = { 0 };
+	struct erot_statement_info s;
+	int ret;
+
+	ret = erot_cms_content(statement, len, &content, &content_len, err);
+	ret = ret ?: erot_statement_parse(content, content_len, &s, err);
+	ret = ret ?: erot_cert_spki(cert, &spki, &spki_len, o.customer, err);
+	ret = ret ?: erot_sha256(env, env_len, o.ewc);
+	if (!ret) {
+		memcpy(o.statement, s.digest, 32);
+		ret = erot_order_build(&o, &out, &out_len, err);
+	}
+	ret = ret ?: erot_cms_sign_key(key, cert, out, out_len, order, order_len, err);
+	free(content);
+	free(spki);
+	free(out);
+	return ret;
+}
+
+FIXTURE_SETUP(derg)
+{
+	struct derg_init init = { .module = TEST_MODULE, .open_mode = true, .name = "test" };
+	EVP_PKEY *machine;
+
+	memset(self, 0, sizeof(*self));
+	self->d.ledger.dir = self->d.ledger.lock = self->d.hsm.sock = self->d.hsm.pid = -1;
+	strcpy(self->base, "/tmp/erot-derg-XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->base));
+	snprintf(self->dir, sizeof(self->dir), "%s/derg", self->base);
+	init.dir = self->dir;
+	ASSERT_EQ(0, derg_init(&init, &self->err)) {
+		fprintf(stderr, "# %s\n", self->err.text);
+	}
+	ASSERT_EQ(0, derg_open(&self->d, self->dir, &self->err));
+	ASSERT_EQ(0, erot_rsa_generate(&self->key, &self->err));
+	ASSERT_EQ(0, erot_cert_self_signed(self->key, "customer", 1, &self->cert, &self->err));
+	machine = EVP_EC_gen("P-256");
+	self->hwkey_len = i2d_PUBKEY(machine, &self->hwkey);
+	EVP_PKEY_free(machine);
+	ASSERT_LT(0, self->hwkey_len);
+	ASSERT_EQ(0, derg_statement(&self->d, "default", 0, self->hwkey, self->hwkey_len, manifest,
+				    sizeof(manifest) - 1, &self->statement, &self->statement_len,
+				    &self->err)) {
+		fprintf(stderr, "# %s\n", self->err.text);
+	}
+	memset(self->content_key, 3, 32);
+	ASSERT_EQ(0, make_envelope(self->statement, self->statement_len, self->content_key,
+				   &self->env, &self->env_len, &self->err));
+	ASSERT_EQ(0, make_order(self->key, self->cert, self->statement, self->statement_len,
+				self->env, self->env_len, &self->order, &self->order_len,
+				&self->err));
+	ASSERT_EQ(0, erot_hpke_keypair(self->s_sk, self->req.session_pk));
+	ASSERT_EQ(0, erot_hpke_keypair(self->b_sk, self->req.boot_pk));
+	self->req.host_state = EROT_HOST_LOCKDOWN;
+}
+
+FIXTURE_TEARDOWN(derg)
+{
+	derg_close(&self->d);
+	test_remove(self->base);
+	EVP_PKEY_free(self->key);
+	X509_free(self->cert);
+	OPENSSL_free(self->hwkey);
+	free(self->statement);
+	free(self->order);
+	free(self->env);
+	free(self->receipt);
+}
+
+#define RECEIPT_REQUEST() ((struct derg_receipt_request) { \
+	.statement = self->statement, .statement_len = self->statement_len, \
+	.order = self->order, .order_len = self->order_len, .customer = self->cert, \
+	.envelope = self->env, .envelope_len = self->env_len })
+
+/* Makes the receipt that most tests begin with. */
+#define MAKE_RECEIPT() do { \
+	struct derg_receipt_request rr = RECEIPT_REQUEST(); \
+	ASSERT_EQ(0, derg_receipt(&self->d, &rr, NOW, &self->receipt, &self->receipt_len, \
+				  &self->err)) { \
+		fprintf(stderr, "# %s\n", self->err.text); \
+	} \
+	self->req.receipt = self->receipt; \
+	self->req.receipt_len = self->receipt_len; \
+} while (0)
+
+#define REFUSED(code_, num, call) do { \
+	self->err.code[0] = '\0'; \
+	EXPECT_EQ(-(num), call); \
+	EXPECT_STREQ(code_, self->err.code); \
+} while (0)
+
+#define RELEASE(now) derg_release(&self->d, &self->req, now, &release, &self->err)
+
+static int receipt_of(const uint8_t *cms, size_t len, struct erot_receipt_info *r,
+		      uint8_t **content)
+{
+	size_t content_len;
+
+	return erot_cms_content(cms, len, content, &content_len, NULL) ?:
+	       erot_receipt_parse(*content, content_len, r, NULL);
+}
+
+static void make_evidence(const struct erot_receipt_info *r, const uint8_t sk[32],
+			  struct erot_evidence *ev)
+{
+	uint8_t key[32];
+
+	memset(ev, 0, sizeof(*ev));
+	erot_head_fill(&ev->head, EROT_PURPOSE_EVIDENCE, sizeof(*ev));
+	memcpy(ev->receipt, r->digest, 32);
+	ev->started_ns = htole64(1);
+	ev->ended_ns = htole64(2);
+	ev->released_ns = htole64(3);
+	ev->reason = htole32(1);
+	ev->host = htole32(EROT_HOST_LOCKDOWN);
+	ev->flags = htole32(EROT_EV_RELEASED | EROT_EV_RAN);
+	erot_evidence_key(sk, key);
+	erot_evidence_seal(ev, key);
+}
+
+TEST_F(derg, the_whole_chain)
+{
+	struct erot_release_info info;
+	struct erot_destruction_info end;
+	struct erot_envelope_info e;
+	struct erot_receipt_info r;
+	uint8_t *content, *record, *again, key[32], pk[32];
+	size_t record_len, again_len, len;
+	struct erot_release release;
+	struct erot_evidence ev;
+
+	MAKE_RECEIPT();
+	ASSERT_EQ(0, RELEASE(NOW + 1));
+	ASSERT_EQ(0, receipt_of(self->receipt, self->receipt_len, &r, &content));
+	EXPECT_EQ(60, r.max_runtime);
+	EXPECT_EQ(EROT_HOST_LOCKDOWN, r.host);
+	ASSERT_EQ(0, erot_release_open(&release, r.digest, self->s_sk, self->b_sk, &info,
+				       &self->err));
+	EXPECT_EQ(NOW + 1, info.derg_time);
+	ASSERT_EQ(0, erot_x25519_public(info.sk, pk));
+	EXPECT_EQ(0, memcmp(pk, r.grant.erot_pk, 32));
+	ASSERT_EQ(0, erot_envelope_parse(self->env, self->env_len, &e, &self->err));
+	ASSERT_EQ(0, erot_envelope_open(&e, info.sk, r.statement, key, &self->err));
+	EXPECT_EQ(0, memcmp(key, self->content_key, 32));
+
+	make_evidence(&r, info.sk, &ev);
+	ASSERT_EQ(0, derg_terminate(&self->d, self->receipt, self->receipt_len, &ev, sizeof(ev),
+				    NOW + 9, &record, &record_len, &self->err));
+	free(content);
+	ASSERT_EQ(0, erot_cms_verify(record, record_len, self->d.cert, &content, &len, &self->err));
+	ASSERT_EQ(0, erot_destruction_parse(content, len, &end, &self->err));
+	EXPECT_EQ(NOW + 9, end.time);
+	EXPECT_EQ(0, memcmp(&end.evidence, &ev, sizeof(ev)));
+	ASSERT_EQ(0, derg_terminate(&self->d, self->receipt, self->receipt_len, &ev, sizeof(ev),
+				    NOW + 99, &again, &again_len, &self->err));
+	ASSERT_EQ(record_len, again_len);
+	EXPECT_EQ(0, memcmp(record, again, record_len));
+	free(again);
+	free(record);
+	free(content);
+}
+
+TEST_F(derg, each_statement_is_another_key)
+{
+	struct erot_statement_info a, b;
+	uint8_t *other, *ca, *cb;
+	size_t len, la, lb;
+
+	ASSERT_EQ(0, derg_statement(&self->d, "default", 1, self->hwkey, self->hwkey_len, manifest,
+				    sizeof(manifest) - 1, &other, &len, &self->err));
+	ASSERT_EQ(0, erot_cms_verify(self->statement, self->statement_len, self->d.cert, &ca, &la,
+				     &self->err));
+	ASSERT_EQ(0, erot_cms_verify(other, len, self->d.cert, &cb, &lb, &self->err));
+	ASSERT_EQ(0, erot_statement_parse(ca, la, &a, &self->err));
+	ASSERT_EQ(0, erot_statement_parse(cb, lb, &b, &self->err));
+	EXPECT_NE(0, memcmp(a.grant.nonce, b.grant.nonce, 32));
+	EXPECT_NE(0, memcmp(a.grant.erot_pk, b.grant.erot_pk, 32));
+	free(ca);
+	free(cb);
+	free(other);
+}
+
+TEST_F(derg, derivations_that_are_refused)
+{
+	uint8_t *cms;
+	size_t len;
+
+	REFUSED("hwkey", EINVAL, derg_statement(&self->d, "default", 0, self->hwkey,
+		self->hwkey_len - 1, manifest, sizeof(manifest) - 1, &cms, &len, &self->err));
+	REFUSED("manifest-syntax", EINVAL, derg_statement(&self->d, "default", 0, self->hwkey,
+		self->hwkey_len, manifest, sizeof(manifest) - 2, &cms, &len, &self->err));
+	REFUSED("epoch-unknown", ENOENT, derg_statement(&self->d, "default", 2, self->hwkey,
+		self->hwkey_len, manifest, sizeof(manifest) - 1, &cms, &len, &self->err));
+	REFUSED("epoch-unknown", ENOENT, derg_statement(&self->d, "nobody", 0, self->hwkey,
+		self->hwkey_len, manifest, sizeof(manifest) - 1, &cms, &len, &self->err));
+}
+
+TEST_F(derg, a_retry_gets_the_same_answer)
+{
+	struct erot_release release, first;
+
+	MAKE_RECEIPT();
+	ASSERT_EQ(0, RELEASE(NOW + 1));
+	first = release;
+	memset(&release, 0, sizeof(release));
+	ASSERT_EQ(0, RELEASE(NOW + 2));
+	EXPECT_EQ(0, memcmp(&first, &release, sizeof(first)));
+}
+
+TEST_F(derg, one_receipt_one_release)
+{
+	struct erot_release release;
+
+	MAKE_RECEIPT();
+	ASSERT_EQ(0, RELEASE(NOW + 1));
+	self->req.session_pk[0] ^= 1;
+	REFUSED("receipt-spent", EPERM, RELEASE(NOW + 1));
+	self->req.session_pk[0] ^= 1;
+	self->req.boot_pk[0] ^= 1;
+	REFUSED("receipt-spent", EPERM, RELEASE(NOW + 1));
+}
+
+/* An answer that a crash kept from leaving is in the ledger, and nobody else gets one. */
+TEST_F(derg, crash_between_record_and_answer)
+{
+	struct erot_release release, mine;
+	struct derg other;
+	pid_t pid;
+	int status;
+
+	MAKE_RECEIPT();
+	pid = fork();
+	if (!pid) {
+		if (derg_open(&other, self->dir, &self->err) ||
+		    derg_release(&other, &self->req, NOW + 1, &mine, &self->err))
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFSIGNALED(status));
+	self->req.session_pk[5] ^= 1;
+	REFUSED("receipt-spent", EPERM, RELEASE(NOW + 2));
+	self->req.session_pk[5] ^= 1;
+	EXPECT_EQ(0, RELEASE(NOW + 2));
+}
+
+TEST_F(derg, of_two_that_race_one_wins)
+{
+	struct erot_release release;
+	int i, status, won = 0;
+	struct derg mine;
+
+	MAKE_RECEIPT();
+	for (i = 0; i < 4; i++) {
+		if (fork())
+			continue;
+		self->req.session_pk[0] = i;
+		if (derg_open(&mine, self->dir, &self->err))
+			_exit(1);
+		_exit(-derg_release(&mine, &self->req, NOW, &release, &self->err));
+	}
+	for (i = 0; i < 4; i++) {
+		ASSERT_LT(0, wait(&status));
+		ASSERT_TRUE(WIFEXITED(status));
+		if (!WEXITSTATUS(status))
+			won++;
+		else
+			EXPECT_EQ(EPERM, WEXITSTATUS(status));
+	}
+	EXPECT_EQ(1, won);
+}
+
+TEST_F(derg, a_receipt_has_its_time)
+{
+	struct erot_release release;
+
+	MAKE_RECEIPT();
+	REFUSED("receipt-not-yet-valid", EKEYEXPIRED, RELEASE(NOW - 1));
+	REFUSED("receipt-expired", EKEYEXPIRED, RELEASE(NOW + DERG_VALIDITY_DEFAULT + 1));
+	EXPECT_EQ(0, RELEASE(NOW));
+}
+
+TEST_F(derg, the_host_must_be_as_demanded)
+{
+	struct erot_release release;
+
+	MAKE_RECEIPT();
+	self->req.host_state = EROT_HOST_ALL & ~EROT_HOST_LOCKDOWN;
+	REFUSED("host-state", EPERM, RELEASE(NOW));
+	self->req.host_state = EROT_HOST_ALL;	/* a refusal has spent nothing */
+	EXPECT_EQ(0, RELEASE(NOW));
+}
+
+TEST_F(derg, the_default_policy_refuses_open_mode)
+{
+	struct erot_release release;
+
+	self->d.config.require_host = EROT_HOST_ATTESTED;
+	MAKE_RECEIPT();
+	REFUSED("host-state", EPERM, RELEASE(NOW));
+	self->req.host_state |= EROT_HOST_ATTESTED;
+	EXPECT_EQ(0, RELEASE(NOW));
+}
+
+TEST_F(derg, only_our_receipts)
+{
+	struct erot_release release;
+	uint8_t *content, *forged;
+	size_t len, forged_len;
+
+	MAKE_RECEIPT();
+	ASSERT_EQ(0, erot_cms_content(self->receipt, self->receipt_len, &content, &len,
+				      &self->err));
+	ASSERT_EQ(0, erot_cms_sign_key(self->key, self->cert, content, len, &forged, &forged_len,
+				       &self->err));
+	self->req.receipt = forged;
+	self->req.receipt_len = forged_len;
+	REFUSED("cms-signer", ENOKEY, RELEASE(NOW));
+	self->req.receipt = self->statement;	/* ours, but no receipt */
+	self->req.receipt_len = self->statement_len;
+	EXPECT_EQ(-EBADMSG, RELEASE(NOW));
+	EXPECT_EQ(0, strncmp("receipt-", self->err.code, 8));
+	self->req.receipt = self->receipt;
+	self->req.receipt_len = self->receipt_len;
+	self->receipt[self->receipt_len - 1] ^= 1;
+	REFUSED("cms-signature", EKEYREJECTED, RELEASE(NOW));
+	free(content);
+	free(forged);
+}
+
+TEST_F(derg, orders_that_are_refused)
+{
+	struct derg_receipt_request rr = RECEIPT_REQUEST();
+	uint8_t *env, *order, *cms, other_key[32] = { 1 };
+	size_t env_len, order_len, len;
+	EVP_PKEY *key;
+	X509 *cert;
+
+	ASSERT_EQ(0, make_envelope(self->statement, self->statement_len, other_key, &env, &env_len,
+				   &self->err));
+	rr.envelope = env;
+	rr.envelope_len = env_len;
+	REFUSED("order-ewc", EKEYREJECTED, derg_receipt(&self->d, &rr, NOW, &cms, &len,
+							 &self->err));
+	ASSERT_EQ(0, erot_rsa_generate(&key, &self->err));
+	ASSERT_EQ(0, erot_cert_self_signed(key, "another", 1, &cert, &self->err));
+	rr = RECEIPT_REQUEST();
+	rr.customer = cert;
+	REFUSED("cms-signer", ENOKEY, derg_receipt(&self->d, &rr, NOW, &cms, &len, &self->err));
+	ASSERT_EQ(0, derg_statement(&self->d, "default", 0, self->hwkey, self->hwkey_len, manifest,
+				    sizeof(manifest) - 1, &cms, &len, &self->err));
+	rr = RECEIPT_REQUEST();
+	rr.statement = cms;
+	rr.statement_len = len;
+	REFUSED("order-statement", EKEYREJECTED, derg_receipt(&self->d, &rr, NOW, &order,
+							       &order_len, &self->err));
+	free(cms);
+	rr = RECEIPT_REQUEST();
+	rr.statement = self->order;
+	rr.statement_len = self->order_len;
+	REFUSED("cms-signer", ENOKEY, derg_receipt(&self->d, &rr, NOW, &cms, &len, &self->err));
+	rr = RECEIPT_REQUEST();
+	rr.not_before = NOW;
+	rr.not_after = NOW;
+	REFUSED("receipt-validity", EINVAL, derg_receipt(&self->d, &rr, NOW, &cms, &len,
+							  &self->err));
+	EVP_PKEY_free(key);
+	X509_free(cert);
+	free(env);
+}
+
+TEST_F(derg, one_statement_one_receipt)
+{
+	uint8_t *cms, other_key[32] = { 1 };
+	struct derg_receipt_request rr;
+	size_t len;
+
+	MAKE_RECEIPT();
+	rr = RECEIPT_REQUEST();
+	ASSERT_EQ(0, derg_receipt(&self->d, &rr, NOW + 50, &cms, &len, &self->err));
+	ASSERT_EQ(self->receipt_len, len);
+	EXPECT_EQ(0, memcmp(cms, self->receipt, len));
+	free(cms);
+	free(self->env);
+	free(self->order);
+	ASSERT_EQ(0, make_envelope(self->statement, self->statement_len, other_key, &self->env,
+				   &self->env_len, &self->err));
+	ASSERT_EQ(0, make_order(self->key, self->cert, self->statement, self->statement_len,
+				self->env, self->env_len, &self->order, &self->order_len,
+				&self->err));
+	rr = RECEIPT_REQUEST();
+	REFUSED("statement-spent", EPERM, derg_receipt(&self->d, &rr, NOW, &cms, &len, &self->err));
+}
+
+TEST_F(derg, forged_evidence)
+{
+	uint8_t *content, *record, zero[32] = { 0 };
+	struct erot_release_info info;
+	struct erot_evidence ev, bad;
+	struct erot_release release;
+	struct erot_receipt_info r;
+	size_t len;
+
+	MAKE_RECEIPT();
+	ASSERT_EQ(0, receipt_of(self->receipt, self->receipt_len, &r, &content));
+	make_evidence(&r, zero, &bad);
+	REFUSED("not-released", EPERM, derg_check_evidence(&self->d, self->receipt,
+		self->receipt_len, &bad, sizeof(bad), &self->err));
+	ASSERT_EQ(0, RELEASE(NOW));
+	ASSERT_EQ(0, erot_release_open(&release, r.digest, self->s_sk, self->b_sk, &info,
+				       &self->err));
+	REFUSED("evidence-mac", EKEYREJECTED, derg_check_evidence(&self->d, self->receipt,
+		self->receipt_len, &bad, sizeof(bad), &self->err));
+	make_evidence(&r, info.sk, &ev);
+	EXPECT_EQ(0, derg_check_evidence(&self->d, self->receipt, self->receipt_len, &ev,
+					 sizeof(ev), &self->err));
+	bad = ev;
+	bad.exit_status ^= htole32(256);
+	REFUSED("evidence-mac", EKEYREJECTED, derg_terminate(&self->d, self->receipt,
+		self->receipt_len, &bad, sizeof(bad), NOW, &record, &len, &self->err));
+	bad = ev;
+	bad.mac[31] ^= 1;
+	REFUSED("evidence-mac", EKEYREJECTED, derg_terminate(&self->d, self->receipt,
+		self->receipt_len, &bad, sizeof(bad), NOW, &record, &len, &self->err));
+	bad = ev;
+	bad.receipt[0] ^= 1;
+	REFUSED("evidence-receipt", EKEYREJECTED, derg_check_evidence(&self->d, self->receipt,
+		self->receipt_len, &bad, sizeof(bad), &self->err));
+	REFUSED("evidence-length", EBADMSG, derg_check_evidence(&self->d, self->receipt,
+		self->receipt_len, &ev, sizeof(ev) - 1, &self->err));
+	ASSERT_EQ(0, derg_terminate(&self->d, self->receipt, self->receipt_len, &ev, sizeof(ev),
+				    NOW, &record, &len, &self->err));
+	free(record);
+	ev.released_ns = htole64(4);
+	{
+		uint8_t key[32];
+
+		ASSERT_EQ(0, erot_evidence_key(info.sk, key));
+		ASSERT_EQ(0, erot_evidence_seal(&ev, key));
+	}
+	REFUSED("already-ended", EPERM, derg_terminate(&self->d, self->receipt, self->receipt_len,
+		&ev, sizeof(ev), NOW, &record, &len, &self->err));
+	free(content);
+}
+
+TEST_F(derg, an_epoch_drains_before_it_ends)
+{
+	uint64_t late = NOW + DERG_VALIDITY_DEFAULT + 60 + 3600 + 1;
+	struct erot_release release;
+	struct ledger *l;
+	uint8_t *cms;
+	size_t len;
+
+	MAKE_RECEIPT();
+	l = &self->d.ledger;
+	ASSERT_EQ(0, ledger_lock(l, &self->err));
+	REFUSED("epoch-in-use", EBUSY, epoch_destroy(l, &self->d.hsm, "default", 1, NOW, 3600,
+						     &self->err));
+	ledger_unlock(l);
+	REFUSED("epoch-unknown", ENOENT, derg_statement(&self->d, "default", 0, self->hwkey,
+		self->hwkey_len, manifest, sizeof(manifest) - 1, &cms, &len, &self->err));
+	REFUSED("epoch-not-active", EPERM, derg_statement(&self->d, "default", 1, self->hwkey,
+		self->hwkey_len, manifest, sizeof(manifest) - 1, &cms, &len, &self->err));
+	EXPECT_EQ(0, RELEASE(NOW + 5));
+	ASSERT_EQ(0, ledger_lock(l, &self->err));
+	REFUSED("epoch-in-use", EBUSY, epoch_destroy(l, &self->d.hsm, "default", 1, late - 1, 3600,
+						     &self->err));
+	EXPECT_EQ(0, epoch_destroy(l, &self->d.hsm, "default", 1, late, 3600, &self->err));
+	REFUSED("epoch-destroyed", EALREADY, epoch_destroy(l, &self->d.hsm, "default", 1, late, 0,
+							   &self->err));
+	ledger_unlock(l);
+	REFUSED("epoch-destroyed", EPERM, RELEASE(NOW + 6));
+}
+
+/* A root that a crash left half made is thrown away, not used. */
+TEST_F(derg, crash_while_making_an_epoch)
+{
+	struct epoch e = { .tenant = "default", .number = 2, .state = EPOCH_MAKING };
+	char label[EPOCH_ROOT_MAX];
+	uint8_t seed[32] = { 0 }, before[32], after[32];
+
+	epoch_root(&e, label);
+	ASSERT_EQ(0, ledger_lock(&self->d.ledger, &self->err));
+	ASSERT_EQ(0, epoch_store(&self->d.ledger, &e, &self->err));
+	ASSERT_EQ(0, hsm_new_root(&self->d.hsm, label, &self->err));
+	ASSERT_EQ(0, hsm_derive(&self->d.hsm, label, seed, before, &self->err));
+	ASSERT_EQ(0, epoch_new(&self->d.ledger, &self->d.hsm, "default", 2, NOW, &e, &self->err));
+	ASSERT_EQ(0, hsm_derive(&self->d.hsm, label, seed, after, &self->err));
+	EXPECT_NE(0, memcmp(before, after, 32));
+	REFUSED("epoch-exists", EEXIST, epoch_new(&self->d.ledger, &self->d.hsm, "default", 2, NOW,
+						  &e, &self->err));
+}
+
+TEST_HARNESS_MAIN
