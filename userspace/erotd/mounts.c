@@ -167,9 +167,9 @@ static int make_dev(struct erot_error *err)
 /* What is not in this kernel need not be hidden. */
 static int mask_file(const char *path, struct erot_error *err)
 {
-	if (mount("/dev/null", path, NULL, MS_BIND, NULL) && errno != ENOENT)
-		return say(err, "mask", path);
-	return 0;
+	if (mount("/dev/null", path, NULL, MS_BIND, NULL))
+		return errno == ENOENT ? 0 : say(err, "mask", path);
+	return set_attr(path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 }
 
 static int mask_readonly(const char *path, struct erot_error *err)
