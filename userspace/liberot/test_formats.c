@@ -206,7 +206,7 @@ static void test_receipt(void)
 	struct erot_statement_info s = { .grant = make_grant() }, sp;
 	struct erot_order_info o, op;
 	struct erot_error err = { 0 };
-	uint8_t *c, *sc, *oc;
+	uint8_t *c, *sc, *oc, longer[sizeof(struct erot_order) + 1];
 	size_t len, slen, olen;
 
 	if (erot_receipt_build(&r, &c, &len, &err))
@@ -252,6 +252,14 @@ static void test_receipt(void)
 	if (erot_order_build(&o, &oc, &olen, &err) || erot_order_parse(oc, olen, &op, &err))
 		die(err.text);
 	check_content("order", order_digest, oc, olen);
+	/* Longer, and saying so. */
+	memset(longer, 0, sizeof(longer));
+	memcpy(longer, oc, olen);
+	erot_head_fill((struct erot_head *)longer, EROT_PURPOSE_ORDER, sizeof(longer));
+	tap_refused(erot_order_parse(longer, sizeof(longer), &op, &err), EBADMSG, &err,
+		    "order-length", "a longer order");
+	if (erot_order_parse(oc, olen, &op, &err))
+		die(err.text);
 	r = make_receipt();
 	memcpy(r.statement, sp.digest, 32);
 	memcpy(r.order, op.digest, 32);

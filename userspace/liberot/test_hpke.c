@@ -118,7 +118,8 @@ static void test_vector(void)
  */
 static void test_oracle(void)
 {
-	char *argv[] = { "python3", (char *)tap_source("userspace/liberot/oracle.py"), "hpke",
+	char *argv[] = { "/usr/bin/python3", (char *)tap_source("userspace/liberot/oracle.py"),
+		"hpke",
 			 NULL };
 	int status = -1;
 	pid_t pid;

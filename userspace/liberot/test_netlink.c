@@ -64,6 +64,7 @@ static void test_controller(struct erot_nl *nl)
 	tap_ok(ret < 0 && !strcmp(err.code, "kernel") && ret != -EMSGSIZE,
 	       "a request of 60000 bytes reaches the kernel: %s", err.text);
 
+	memset(&err, 0, sizeof(err));
 	msg = erot_nl_request(nl, CTRL_CMD_GETFAMILY, NLM_F_DUMP, &err);
 	ret = msg ? erot_nl_exchange(nl, msg, count_families, &families, &err) : -ENOMEM;
 	tap_ok(!ret && families > 1, "a dump of %d families: %s", families, err.text);
