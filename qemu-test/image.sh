@@ -55,13 +55,13 @@ root=$work/root
 
 skeleton()
 {
-	mkdir -p "$root"/{usr/{bin,sbin,lib,lib64},etc,dev,proc,sys,run,tmp,root,var/{lib,run},mnt,selftests,demo}
+	mkdir -p "$root"/{usr/{bin,sbin,lib,lib64},etc,dev,proc,sys,run,tmp,root,var/{lib,run,tmp},mnt,selftests,demo}
 	ln -s usr/bin "$root/bin"
 	ln -s usr/sbin "$root/sbin"
 	ln -s usr/lib "$root/lib"
 	ln -s usr/lib64 "$root/lib64"
 	chmod 755 "$root"
-	chmod 1777 "$root/tmp"
+	chmod 1777 "$root/tmp" "$root/var/tmp"
 	printf 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$root/etc/passwd"
 	printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
 	printf 'root:1000000:1000000000\n' | tee "$root/etc/subuid" >"$root/etc/subgid"
