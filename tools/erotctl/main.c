@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erotctl: the table of commands. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
@@ -54,8 +56,23 @@ static int cmd_version(const struct command *cmd, int argc, char **argv)
 	return EXIT_OK;
 }
 
+/* A standard descriptor that is closed would be taken by the next file that is opened. */
+static int fill_stdio(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			return -1;
+	} while (fd <= 2);
+	return close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	if (fill_stdio())
+		return EXIT_INTERNAL;
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

@@ -110,8 +110,7 @@ static int request(struct run *r, struct erot_error *err)
 	if (!ret) {
 		ret = msg ? erotd_wire_send(r->sock, msg, fds, n, 0) : -ENOMEM;
 		if (ret)
-			erot_fail(err, -ret, "erotd-gone", "request: %s%s", strerror(-ret),
-				  ret == -EBADF ? "; stdin, stdout and stderr must be open" : "");
+			erot_fail(err, -ret, "erotd-gone", "request: %s", strerror(-ret));
 	}
 	json_decref(msg);
 	erotd_wire_close(fds, opened);
