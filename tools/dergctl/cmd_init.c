@@ -58,7 +58,7 @@ int cmd_init(int argc, char **argv)
 	if (!in.uri && !in.module)
 		in.module = find_module();
 	if (!in.uri && !in.module) {
-		fprintf(stderr, "dergctl: SoftHSM2's module is not installed; apt install softhsm2, "
+		fprintf(stderr, "dergctl: SoftHSM2's module is missing; apt install softhsm2, "
 			"or name a token with --uri (hsm-module)\n");
 		return CLI_HOST;
 	}

@@ -3,7 +3,7 @@
 #define DERGCTL_H
 
 #include "dergd/authority.h"
-#include "dergd/cli.h"
+#include "tools/ewc/cli.h"
 
 /* --dir, made absolute */
 extern char dergctl_dir[PATH_MAX];

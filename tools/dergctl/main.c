@@ -43,8 +43,8 @@ int dergctl_open(struct derg *d)
 	int ret = derg_open(d, dergctl_dir, &err);
 
 	if (ret == -ENOENT && !strcmp(err.code, "not-found")) {
-		fprintf(stderr, "dergctl: %s: no DERG here; dergctl --dir DIR init makes one (%s)\n",
-			dergctl_dir, err.code);
+		fprintf(stderr, "dergctl: %s: no DERG here; dergctl --dir DIR init makes one "
+			"(%s)\n", dergctl_dir, err.code);
 		return CLI_NOT_FOUND;
 	}
 	return ret ? cli_fail(ret, &err) : CLI_OK;

@@ -111,7 +111,7 @@ int cmd_pack(int argc, char **argv)
 		}
 	}
 	if (optind + 1 != argc || !prepare.manifest || !command || !seal.out)
-		return cli_usage("--manifest, --derive, -o and one directory or tar file are needed");
+		return cli_usage("--manifest, --derive, -o and one directory or tar are needed");
 	if (make_names(&n, seal.out, payload, key))
 		return cli_usage("a name is too long");
 	prepare.source = argv[optind];

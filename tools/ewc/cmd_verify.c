@@ -47,7 +47,7 @@ static int verify_payload(const struct args *a, struct erot_error *err)
 	if (!ret)
 		ret = ewc_open_envelope(a->ewc, NULL, &env, &e, err);
 	if (!ret && !a->payload && !e.payload_off)
-		ret = erot_fail(err, EINVAL, "payload", "%s: payload is another file; give --payload",
+		ret = erot_fail(err, EINVAL, "payload", "%s: payload is elsewhere; give --payload",
 				a->ewc);
 	if (!ret)
 		ret = ewc_open_payload(a->payload ?: a->ewc, &fd, &off, err);

@@ -122,8 +122,9 @@ int ewc_guard(int (*work)(void *ctx, const char *tmp), void *ctx, const char *un
 	if (pid > 0)
 		status = wait_for(pid, &set, &fatal);
 	ret = WIFEXITED(status) ? WEXITSTATUS(status) : CLI_INTERNAL;
-	if (pid < 0 || WIFSIGNALED(status))
-		fprintf(stderr, "ewc: %s\n", pid < 0 ? strerror(errno) : strsignal(WTERMSIG(status)));
+	if (pid < 0 || (WIFSIGNALED(status) && !fatal))
+		fprintf(stderr, "ewc: %s\n",
+			pid < 0 ? strerror(errno) : strsignal(WTERMSIG(status)));
 	if (ret && unfinished)
 		unlink(unfinished);
 	if (remove_tree(AT_FDCWD, tmp)) {

@@ -22,12 +22,14 @@ static const struct cli_command commands[] = {
 	{ "pack", cmd_pack,
 	  "--manifest TEMPLATE --derive COMMAND [--cert C] [--payload P] [--key K] DIR|TAR -o EWC",
 	  "prepare, derive and seal in one go; COMMAND gets --manifest and -o appended" },
-	{ "order", cmd_order, "--statement S --ewc E --key KEY.pem --cert CERT [--derg-cert C] -o ORDER",
+	{ "order", cmd_order,
+	  "--statement S --ewc E --key KEY.pem --cert CERT [--derg-cert C] -o ORDER",
 	  "Consent to one launch of one container" },
 	{ "show", cmd_show, "FILE [--json] [--cert CERT]", "Print an envelope or anything signed" },
 	{ "verify", cmd_verify,
 	  "--ewc E [--payload P] --key K | "
-	  "--receipt R --cert C [--ewc E] [--statement S] [--order O --customer-cert C] [--record D]",
+	  "--receipt R --cert C [--ewc E] [--statement S] "
+	  "[--order O --customer-cert C] [--record D]",
 	  "Check a payload to its last byte, or what was signed about a launch" },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -70,7 +70,7 @@ static int extract(struct archive *from, struct archive *to, const char *tar,
 	archive_read_support_filter_bzip2(from);
 	archive_read_support_filter_xz(from);
 	archive_read_support_filter_zstd(from);
-	archive_write_disk_set_options(to, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_UNLINK |
+	archive_write_disk_set_options(to, ARCHIVE_EXTRACT_PERM |
 				       ARCHIVE_EXTRACT_SECURE_SYMLINKS |
 				       ARCHIVE_EXTRACT_SECURE_NODOTDOT |
 				       ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS |

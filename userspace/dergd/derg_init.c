@@ -105,8 +105,8 @@ static int make_softhsm(const struct derg_init *in, struct derg_config *c,
 	if (!ret)
 		ret = escape(in->module, module, sizeof(module), err);
 	if (!ret && (size_t)snprintf(c->token, sizeof(c->token),
-				     "pkcs11:token=" TOKEN_LABEL "?module-path=%s&pin-source=file:%s",
-				     module, pin_path) >= sizeof(c->token))
+				     "pkcs11:token=" TOKEN_LABEL "?module-path=%s"
+				     "&pin-source=file:%s", module, pin_path) >= sizeof(c->token))
 		ret = erot_fail(err, ENAMETOOLONG, "path", "%s: path is too long", in->dir);
 	return ret;
 }

@@ -296,8 +296,8 @@ int epoch_destroy(struct ledger *l, struct hsm *h, const char *tenant, uint32_t 
 	if (ret)
 		return ret;
 	if (e.state == EPOCH_DESTROYED)
-		return erot_fail(err, EALREADY, "epoch-destroyed", "epoch %" PRIu32 " of %s is gone",
-				 number, tenant);
+		return erot_fail(err, EALREADY, "epoch-destroyed",
+				 "epoch %" PRIu32 " of %s is gone", number, tenant);
 	if (e.state == EPOCH_ACTIVE) {
 		e.state = EPOCH_DRAINING;
 		ret = epoch_store(l, &e, err);
@@ -306,7 +306,7 @@ int epoch_destroy(struct ledger *l, struct hsm *h, const char *tenant, uint32_t 
 	}
 	if (e.last_use && now <= e.last_use + grace)
 		return erot_fail(err, EBUSY, "epoch-in-use",
-				 "epoch %" PRIu32 " of %s drains; destroy it in %" PRIu64 " seconds",
+				 "epoch %" PRIu32 " of %s drains; destroy it in %" PRIu64 " s",
 				 number, tenant, e.last_use + grace - now + 1);
 	ret = drop_root(h, &e, err);
 	if (ret)

@@ -39,7 +39,8 @@ static int active_epoch(struct derg *d, const char *tenant, uint32_t number, str
 		ret = epoch_newest(&d->ledger, tenant, 1, &number, err);
 	if (!ret && !number)
 		ret = erot_fail(err, ENOENT, "epoch-unknown",
-				"tenant %s has no active epoch; dergctl epoch new makes one", tenant);
+				"tenant %s has no active epoch; dergctl epoch new makes one",
+				tenant);
 	if (!ret)
 		ret = epoch_load(&d->ledger, digest, number, e, err);
 	if (!ret && e->state != EPOCH_ACTIVE)

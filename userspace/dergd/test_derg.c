@@ -57,7 +57,7 @@ static int make_order(EVP_PKEY *key, X509 *cert, const uint8_t *statement, size_
 		      struct erot_error *err)
 {
 	uint8_t *content = NULL, *spki = NULL, *out = NULL;
-	size_t content_len, spki_len, out_len;
+	size_t content_len = 0, spki_len, out_len = 0;
 	struct erot_order_info o = { 0 };
 	struct erot_statement_info s;
 	int ret;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the command-line tools ewc and dergctl share. */
-#ifndef DERGD_CLI_H
-#define DERGD_CLI_H
+/* What ewc and dergctl share; the sources are linked into both directories. */
+#ifndef EWC_CLI_H
+#define EWC_CLI_H
 
 #include <jansson.h>
 #include <openssl/x509.h>

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "common/io.h"
-#include "dergd/cli.h"
+#include "tools/ewc/cli.h"
 #include "liberot/cms.h"
 #include "liberot/envelope.h"
 #include "liberot/evidence.h"

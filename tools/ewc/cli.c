@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/io.h"
-#include "dergd/cli.h"
+#include "tools/ewc/cli.h"
 
 static const char *program = "erot";
 static const struct cli_command *running;
@@ -24,7 +24,8 @@ static int help(const struct cli_command *commands, const char *options)
 	printf("usage: %s %sCOMMAND ...\n\n", program, options);
 	for (c = commands; c->name; c++)
 		printf("  %s %s\n      %s\n", c->name, c->usage, c->help);
-	printf("\nExit status: 0 ok, 1 internal, 2 usage, 3 refused, 4 not found, 5 host not fit.\n");
+	printf("\nExit status: 0 ok, 1 internal, 2 usage, 3 refused, 4 not found, "
+	       "5 host not fit.\n");
 	return fflush(stdout) ? CLI_INTERNAL : CLI_OK;
 }
 
@@ -53,7 +54,8 @@ int cli_main(const char *prog, const struct cli_command *commands, const char *o
 			continue;
 		running = c;
 		if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-			printf("usage: %s %s%s %s\n%s\n", prog, options, c->name, c->usage, c->help);
+			printf("usage: %s %s%s %s\n%s\n", prog, options, c->name, c->usage,
+			       c->help);
 			return CLI_OK;
 		}
 		return c->run(argc, argv);

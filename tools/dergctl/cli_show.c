@@ -1,0 +1,1 @@
+../ewc/cli_show.c
