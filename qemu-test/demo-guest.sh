@@ -11,7 +11,7 @@ step=0
 say()
 {
 	printf '\n'
-	printf '%s\n' "$@" | fold -s -w 78
+	echo "$*" | fold -s -w 78
 }
 
 title()
@@ -67,13 +67,14 @@ cp /usr/bin/sqlite3 app/usr/bin/
 	done
 sqlite3 app/data/patients.db <<-'END'
 	create table patient (name text, born integer, sugar real);
-	insert into patient values ('Ada', 1815, 5.1), ('Grace', 1906, 6.7), ('Alan', 1912, 7.9);
+	insert into patient values ('Ada Lovelace', 1815, 5.1), ('Grace Hopper', 1906, 6.7), ('Alan Turing', 1912, 7.9);
 END
 cat >template.json <<-'END'
 	{
 	  "process": {
 	    "args": ["/usr/bin/sqlite3", "-readonly", "-box", "file:/data/patients.db?immutable=1",
 	             "select count(*), avg(sugar), max(born) from patient"],
+	    "env": ["HOME=/tmp"],
 	    "cwd": "/"
 	  },
 	  "root": {"readonly": true},
@@ -91,8 +92,8 @@ run ewc pack --manifest template.json --cert /srv/derg/receipt-cert.der \
 	--derive "dergctl --dir /srv/derg derive --machine /srv/machine/hardware-key.der" \
 	app -o app.ewc
 stat -c '%n: %s bytes' app.ewc
-if grep -q 'Ada\|SQLite format' app.ewc; then fail "plaintext in app.ewc"; fi
-echo "no name from the database is in it"
+if grep -qa 'SQLite format 3\|Grace Hopper' app.ewc; then fail "plaintext in app.ewc"; fi
+echo "neither the database's header nor a name in it can be found there"
 
 title "The customer consents, the provider authorises"
 openssl req -x509 -newkey rsa:3072 -nodes -keyout order-key.pem -out order-cert.pem \
@@ -138,6 +139,6 @@ erotctl stats --json | grep -q '"keys": *0' || fail "keys are left"
 if grep -q erofs /proc/mounts; then fail "a mount is left"; fi
 say "The DERG checked the evidence, made with a key that only the module could have" \
 	"derived, and signed a destruction record:"
-record=$(find /srv/derg /var/lib/erot -name '*record*' -type f | head -n 1)
+record=$(find /var/lib/erot/records -name '*.cms' | head -n 1)
 [ -n "$record" ] || fail "no destruction record"
 run dergctl show "$record" --cert /srv/derg/receipt-cert.der
