@@ -13,7 +13,7 @@
 #include "cmd.h"
 #include "common/io.h"
 #include "common/secret.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 
 enum verdict { FINE, WARN, BAD };
 
@@ -164,7 +164,8 @@ static enum verdict look_erofs(const struct host *h, char *found)
 		return BAD;
 	}
 	if (h->config && !set) {
-		FOUND("kernel %s was built without CONFIG_EROFS_FS_BACKED_BY_FILE", h->uname.release);
+		FOUND("kernel %s was built without CONFIG_EROFS_FS_BACKED_BY_FILE",
+		      h->uname.release);
 		return BAD;
 	}
 	FOUND("kernel %s%s", h->uname.release,
@@ -253,7 +254,8 @@ static const struct check checks[] = {
 				 "systemd.unified_cgroup_hierarchy=1 and without cgroup_disable=" },
 	{ "user-namespaces", look_userns, "sysctl user.max_user_namespaces=10000" },
 	{ "erofs", look_erofs, "install a kernel of 6.12 or newer with EROFS_FS_BACKED_BY_FILE" },
-	{ "tpm", look_tpm, "enable the TPM in the firmware, load tpm_crb or tpm_tis before erot.ko" },
+	{ "tpm", look_tpm,
+	  "enable the TPM in the firmware, load tpm_crb or tpm_tis before erot.ko" },
 	{ "keyring", look_keyring, "keyctl padd asymmetric \"\" %keyring:.erot < cert.der" },
 	{ "hardware-key", look_hwkey, "set hardware_key in /etc/erot/erotd.conf, restart erotd" },
 	{ "erotd", look_erotd, "start erotd" },

@@ -51,9 +51,13 @@ static void print_event(void *ctx, const struct erot_nl_event *e)
 		w->done = true;
 }
 
-static int watch(const struct command *cmd, struct erot_nl *nl, int fd, int signals, struct watch *w)
+static int watch(const struct command *cmd, struct erot_nl *nl, int fd, int signals,
+		 struct watch *w)
 {
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+	struct pollfd p[2] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+	};
 	struct erot_error err;
 	int ret;
 

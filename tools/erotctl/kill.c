@@ -6,7 +6,7 @@
 
 #include "cmd.h"
 #include "common/io.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 
 static int resolve(const char *text, char id[2 * EROT_ID_SIZE + 1], struct erot_error *err)
 {
@@ -51,8 +51,9 @@ static int ask(const struct command *cmd, const char *path, const char *id, int 
 	erotd_wire_close(fds, n);
 	error = json_object_get(answer, "error");
 	if (error) {
-		erot_fail(&err, EACCES, json_string_value(json_object_get(error, "code")) ?: "erotd",
-			  "%s", json_string_value(json_object_get(error, "text")) ?: "refused");
+		erot_fail(&err, EACCES,
+			  json_string_value(json_object_get(error, "code")) ?: "erotd", "%s",
+			  json_string_value(json_object_get(error, "text")) ?: "refused");
 		status = fail(cmd, &err, !strcmp(err.code, "not-found") ? EXIT_NOT_FOUND :
 			      EXIT_REFUSED);
 	}

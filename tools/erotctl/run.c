@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "cmd.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 #include "proxy.h"
 
 static const int forwarded[] = {

@@ -33,8 +33,9 @@ int cmd_stats(const struct command *cmd, int argc, char **argv)
 					    "chunks", (json_int_t)s.chunks,
 					    "damaged", (json_int_t)s.damaged,
 					    "pinned", (json_int_t)s.pinned));
-	printf("sessions  %" PRIu32 "\nkeys      %" PRIu32 "\ncreated   %" PRIu64 "\nrefused   %" PRIu64
-	       "\nchunks    %" PRIu64 "\ndamaged   %" PRIu64 "\npinned    %" PRIu64 "\n", s.sessions,
-	       s.keys, s.created, s.refused, s.chunks, s.damaged, s.pinned);
+	printf("sessions  %" PRIu32 "\nkeys      %" PRIu32 "\n", s.sessions, s.keys);
+	printf("created   %" PRIu64 "\nrefused   %" PRIu64 "\n", s.created, s.refused);
+	printf("chunks    %" PRIu64 "\ndamaged   %" PRIu64 "\n", s.chunks, s.damaged);
+	printf("pinned    %" PRIu64 "\n", s.pinned);
 	return EXIT_OK;
 }

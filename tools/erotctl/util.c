@@ -9,7 +9,7 @@
 
 #include "cmd.h"
 #include "common/io.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 #include "liberot/names.h"
 
 int fail(const struct command *cmd, const struct erot_error *err, int status)
@@ -162,7 +162,8 @@ int connect_erotd(const char *path, struct erot_error *err)
 	int fd, num;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
-		return erot_fail(err, ENAMETOOLONG, "erotd-gone", "%s: too long for a socket", path);
+		return erot_fail(err, ENAMETOOLONG, "erotd-gone", "%s: too long for a socket",
+				 path);
 	memcpy(addr.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && !connect(fd, (struct sockaddr *)&addr, sizeof(addr)))

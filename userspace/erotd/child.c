@@ -2,15 +2,16 @@
 /*
  * From clone3() to execve(). What the process may still do, phase by phase:
  *
- *	phase		on the host			in its own namespaces	descriptors
- *	1 begin		nothing: root's user id, but	all capabilities	erotd's, closed at once
- *			no capability there
- *	2 mapped	an unused user id		all capabilities	stdio, session, socket
- *	3 bound		same				all capabilities	stdio, socket
- *	4 mounted	same; the host's files		all capabilities	stdio, socket
+ *	phase		on the host		in its namespaces	descriptors
+ *	1 begin		nothing: root's user	all capabilities	erotd's; closed
+ *			id, no capability				at once
+ *	2 mapped	an unused user id	all capabilities	stdio, session, socket
+ *	3 bound		same			all capabilities	stdio, socket
+ *	4 mounted	same; the host's files	all capabilities	stdio, socket
  *			are out of sight
- *	5 dropped	same				the manifest's		stdio, socket
- *	6 filtered	same; system calls listed	the manifest's		stdio, socket (until exec)
+ *	5 dropped	same			the manifest's		stdio, socket
+ *	6 filtered	same; system calls	the manifest's		stdio; socket
+ *			that are listed					until exec
  *
  * erotd is one thread, so everything of the C library works in its copy.
  */
@@ -32,7 +33,7 @@
 #include "erotd/mounts.h"
 #include "erotd/privs.h"
 #include "erotd/term.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 
 static void __attribute__((noreturn)) fail(int sock, const struct erot_error *err, int exec_errno)
 {

@@ -5,7 +5,7 @@
 
 #include "common/io.h"
 #include "erotd/config.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 
 static bool is_blank(char c)
 {
@@ -161,11 +161,11 @@ static int parse_line(struct erotd_config *cfg, char *line, bool seen[K_COUNT], 
 
 	key = find_key(line);
 	if (key == K_COUNT)
-		return erot_fail(err, EINVAL, "config-unknown", "%s:%u: unknown key \"%.40s\"", name,
-				 number, line);
+		return erot_fail(err, EINVAL, "config-unknown", "%s:%u: unknown key \"%.40s\"",
+				 name, number, line);
 	if (seen[key])
-		return erot_fail(err, EINVAL, "config-twice", "%s:%u: %s is set twice", name, number,
-				 keys[key].name);
+		return erot_fail(err, EINVAL, "config-twice", "%s:%u: %s is set twice", name,
+				 number, keys[key].name);
 	seen[key] = true;
 	if (apply(cfg, key, value))
 		return erot_fail(err, EINVAL, "config-value", "%s:%u: %s must be %s", name, number,

@@ -32,7 +32,8 @@ static const char *const allowed[] = {
 	"chdir", "chmod", "chown", "clock_getres", "clock_gettime", "clock_nanosleep", "clone",
 	"close", "close_range", "connect", "copy_file_range", "creat", "dup", "dup2", "dup3",
 	"epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait",
-	"eventfd", "eventfd2", "execve", "execveat", "exit", "exit_group", "faccessat", "faccessat2",
+	"eventfd", "eventfd2", "execve", "execveat", "exit", "exit_group", "faccessat",
+	"faccessat2",
 	"fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat",
 	"fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock", "fork", "fremovexattr",
 	"fsetxattr", "fstat", "fstatfs", "fsync", "ftruncate", "futex", "futex_waitv", "futimesat",
@@ -43,7 +44,8 @@ static const char *const allowed[] = {
 	"gettimeofday", "getuid", "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1",
 	"inotify_rm_watch", "io_cancel", "io_destroy", "io_getevents", "io_pgetevents", "io_setup",
 	"io_submit", "ioctl", "ioprio_get", "ioprio_set", "kill", "landlock_add_rule",
-	"landlock_create_ruleset", "landlock_restrict_self", "lchown", "lgetxattr", "link", "linkat",
+	"landlock_create_ruleset", "landlock_restrict_self", "lchown", "lgetxattr", "link",
+	"linkat",
 	"listen", "listxattr", "llistxattr", "lremovexattr", "lseek", "lsetxattr", "lstat",
 	"madvise", "membarrier", "memfd_create", "mincore", "mkdir", "mkdirat", "mknod", "mknodat",
 	"mlock", "mlock2", "mlockall", "mmap", "mprotect", "mq_getsetattr", "mq_notify", "mq_open",
@@ -76,7 +78,8 @@ static const char *const refused[] = {
 	"acct", "add_key", "adjtimex", "bpf", "chroot", "clock_adjtime", "clock_settime",
 	"delete_module", "fanotify_init", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick",
 	"init_module", "io_uring_enter", "io_uring_register", "io_uring_setup", "ioperm", "iopl",
-	"kcmp", "kexec_file_load", "kexec_load", "keyctl", "lookup_dcookie", "memfd_secret", "mount",
+	"kcmp", "kexec_file_load", "kexec_load", "keyctl", "lookup_dcookie", "memfd_secret",
+	"mount",
 	"mount_setattr", "move_mount", "name_to_handle_at", "open_by_handle_at", "open_tree",
 	"perf_event_open", "pidfd_getfd", "pivot_root", "process_madvise", "process_mrelease",
 	"process_vm_readv", "process_vm_writev", "ptrace", "quotactl", "quotactl_fd", "reboot",
@@ -93,9 +96,9 @@ struct rule {
 	struct scmp_arg_cmp arg[2];
 };
 
-#define HAS(n, bits)	{ .arg = (n), .op = SCMP_CMP_MASKED_EQ, .datum_a = (bits), .datum_b = (bits) }
-#define IS(n, value)	{ .arg = (n), .op = SCMP_CMP_MASKED_EQ, .datum_a = LOW32, .datum_b = (value) }
-#define NOT(n, value)	{ .arg = (n), .op = SCMP_CMP_NE, .datum_a = (value) }
+#define HAS(n, bits)	{ (n), SCMP_CMP_MASKED_EQ, (bits), (bits) }
+#define IS(n, value)	{ (n), SCMP_CMP_MASKED_EQ, LOW32, (value) }
+#define NOT(n, value)	{ (n), SCMP_CMP_NE, (value), 0 }
 
 static const struct rule by_argument[] = {
 	/* no namespaces; what asks by clone3() falls back to clone(), whose flags can be seen */

@@ -22,7 +22,7 @@
 #include "erotd/report.h"
 #include "erotd/server.h"
 #include "erotd/store.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 #include "liberot/cms.h"
 #include "liberot/names.h"
 
@@ -257,7 +257,7 @@ static int take_release(struct erotd_launch *l, json_t *answer, struct erot_erro
 	ret = erot_base64_exact(text, &release, sizeof(release), err);
 	if (ret)
 		return ret;
-	/* First the promise to report, then the keys: there is no provisioned session without it. */
+	/* First the promise to report, then the keys: none is provisioned without it. */
 	ret = erotd_report_expect(l->d, l->id, l, err);
 	if (ret)
 		return ret;

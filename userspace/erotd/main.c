@@ -24,7 +24,7 @@
 #include "erotd/report.h"
 #include "erotd/server.h"
 #include "erotd/store.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 #include "liberot/crypto.h"
 
 enum { EXIT_INTERNAL = 1, EXIT_USAGE = 2, EXIT_HOST = 5 };

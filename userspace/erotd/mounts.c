@@ -51,7 +51,8 @@ int erotd_mount_image(int image_fd, int userns_fd, struct erot_error *err)
 		return erot_fail(err, num, "mount", "payload: %s%s%s", strerror(num),
 				 n > 0 ? ": " : "", why);
 	}
-	mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	mnt = fsmount(fs, FSMOUNT_CLOEXEC,
+		      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	num = errno;
 	close(fs);
 	if (mnt < 0)
@@ -148,7 +149,8 @@ static int make_dev(struct erot_error *err)
 	int ret;
 
 	ret = make_dir(ROOT "/dev", 0755, err) ?:
-	      make_tmpfs(ROOT "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k,nr_inodes=64", err);
+	      make_tmpfs(ROOT "/dev", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k,nr_inodes=64",
+			 err);
 	for (size_t i = 0; !ret && i < sizeof(devices) / sizeof(devices[0]); i++)
 		ret = bind_device(devices[i], err);
 	if (ret)

@@ -8,7 +8,8 @@
 #include "common/error.h"
 
 #define EROTD_RUN_DIR	"/run/erot"
-#define EROTD_BASE_DIR	EROTD_RUN_DIR "/mnt"	/* empty; each sandbox mounts over its own view of it */
+/* Empty; each sandbox mounts over its own view of it. */
+#define EROTD_BASE_DIR	EROTD_RUN_DIR "/mnt"
 
 /**
  * erotd_mount_image() - mount the payload, attached to nothing

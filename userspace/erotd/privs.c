@@ -42,7 +42,7 @@ int erotd_privs_rlimits(const struct erot_manifest *m, struct erot_error *err)
 		struct rlimit r = { m->rlimits[i].soft, m->rlimits[i].hard };
 
 		if (m->rlimits[i].type == RLIMIT_CORE)
-			return erot_fail(err, EINVAL, "rlimit", "RLIMIT_CORE is not the manifest's");
+			return erot_fail(err, EINVAL, "rlimit", "RLIMIT_CORE is not to be set");
 		if (setrlimit((__rlimit_resource_t)m->rlimits[i].type, &r))
 			return erot_fail(err, errno, "rlimit", "rlimit %d: %s", m->rlimits[i].type,
 					 strerror(errno));

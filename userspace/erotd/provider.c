@@ -176,7 +176,8 @@ static void on_exit_event(void *ctx, uint32_t events)
 	if (waitid(P_PID, (id_t)c->group, &info, WEXITED | WNOHANG) || !info.si_pid)
 		return;
 	c->dead = true;
-	c->status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
+	c->status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 :
+						 info.si_status & 0x7f;
 	erotd_loop_del(c->loop, &c->exit);
 	call_finish(c);
 }

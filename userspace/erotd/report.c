@@ -150,7 +150,8 @@ static void look(struct erotd_report *r)
 		return;
 	ret = erot_nl_get(r->d->nl, r->id, &s, &err);
 	if (ret == -ENOENT) {
-		erot_fail(&err, ENOENT, "evidence-missing", "the module has no evidence of the end");
+		erot_fail(&err, ENOENT, "evidence-missing",
+			  "the module has no evidence of the end");
 		if (erotd_store_unaccounted(r->d->cfg.state_dir, r->id, &err) == 0)
 			erot_fail(&err, ENOENT, "evidence-missing",
 				  "the module has no evidence of the end; see unaccounted/");

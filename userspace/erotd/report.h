@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Ends of sessions: waits for the evidence, has the provider turn it into a destruction record,
- * stores that, and only then lets the module forget the session. Goes on over restarts: what is owed
- * is the receipts in the state directory.
+ * stores that, and only then lets the module forget the session. Goes on over restarts: what is
+ * owed is the receipts in the state directory.
  */
 #ifndef EROTD_REPORT_H
 #define EROTD_REPORT_H

@@ -10,8 +10,8 @@
 #include "liberot/manifest.h"
 
 /*
- * Over a SOCK_SEQPACKET pair, close-on-exec. The end of it says nothing by itself: erotd believes in
- * the workload's exec when EXEC was said, no FAILED followed, and the kernel module confirms it.
+ * Over a SOCK_SEQPACKET pair, close-on-exec. The end of it says nothing by itself: erotd believes
+ * in the workload's exec when EXEC was said, no FAILED followed, and the kernel module confirms it.
  *
  *	erotd  MAPS		ids are mapped
  *	child  BOUND		isolation was checked by the module

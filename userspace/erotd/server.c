@@ -12,7 +12,7 @@
 
 #include "erotd/launch.h"
 #include "erotd/server.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 
 #define CLIENTS_MAX	2048
 
@@ -62,8 +62,8 @@ void erotd_client_done(struct erotd_client *c)
 
 static void answer_error(struct erotd_client *c, const struct erot_error *err, int exit_code)
 {
-	json_t *msg = json_pack("{s:{s:s, s:s}, s:i}", "error", "code", err->code, "text", err->text,
-				"exit", exit_code);
+	json_t *msg = json_pack("{s:{s:s, s:s}, s:i}", "error", "code", err->code, "text",
+				err->text, "exit", exit_code);
 
 	if (msg)
 		erotd_client_send(c, msg, -1);
@@ -99,7 +99,8 @@ static void do_signal(struct erotd_launch *l, int number)
 	if (l->said_exec) {
 		erotd_launch_signal(l, number, &err);
 	} else if (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT) {
-		erot_fail(&err, EINTR, "interrupted", "signal %d before the workload began", number);
+		erot_fail(&err, EINTR, "interrupted", "signal %d before the workload began",
+			  number);
 		erotd_launch_end(l, &err, 128 + number);
 	}
 }

@@ -11,7 +11,7 @@
 int erotd_server_open(struct erotd *d, struct erot_error *err);
 void erotd_server_close(struct erotd *d);
 
-/* @msg is borrowed; @fd: -1 for none. A client that does not read is dropped, and with it its launch. */
+/* @msg is borrowed; @fd: -1 for none. A client that does not read is dropped with its launch. */
 void erotd_client_send(struct erotd_client *c, json_t *msg, int fd);
 
 /* The launch is over: nothing more will be said. */

@@ -11,7 +11,7 @@
 #include "erotd/launch.h"
 #include "erotd/mounts.h"
 #include "erotd/server.h"
-#include "erotd/wire.h"
+#include "common/wire.h"
 
 /* The module has checked the isolation: mount, hand over, keep nothing. */
 static int give_mount(struct erotd_launch *l, struct erot_error *err)

@@ -87,7 +87,8 @@ static void test_request(void)
 {
 	check(request_is("{\"op\":\"run\"}", 5, NULL), "run, one file");
 	check(request_is("{\"op\":\"run\",\"payload\":true}", 6, NULL), "run, two files");
-	check(request_is("{\"op\":\"run\",\"tty\":true,\"rows\":1,\"cols\":2}", 2, NULL), "run, tty");
+	check(request_is("{\"op\":\"run\",\"tty\":true,\"rows\":1,\"cols\":2}", 2, NULL),
+	      "run, tty");
 	check(request_is("{\"op\":\"signal\",\"signal\":15}", 0, NULL), "signal");
 	check(request_is("{\"op\":\"kill\",\"id\":\"00112233445566778899aabbccddeeff\","
 			 "\"signal\":9}", 0, NULL), "kill");

@@ -20,8 +20,8 @@
  *	{"error": {"code": c, "text": t}, "exit": n}
  * Answers of the others: {"ok": true, ...} or an error.
  */
-#ifndef EROTD_WIRE_H
-#define EROTD_WIRE_H
+#ifndef EROT_COMMON_WIRE_H
+#define EROT_COMMON_WIRE_H
 
 #include <errno.h>
 #include <jansson.h>
@@ -98,8 +98,8 @@ static inline void erotd_wire_close(int *fds, size_t n)
  * @n:     how many came
  * @flags: of recvmsg()
  *
- * Return: 0; -ECONNRESET at the end of the connection; -EMSGSIZE for what was cut; -EBADMSG for what
- * is not an object; else -errno. On failure no descriptor is left open.
+ * Return: 0; -ECONNRESET at the end of the connection; -EMSGSIZE for what was cut; -EBADMSG for
+ * what is not an object; else -errno. On failure no descriptor is left open.
  */
 static inline int erotd_wire_recv(int sock, json_t **msg, int *fds, size_t *n, int flags)
 {
@@ -153,4 +153,4 @@ static inline int erotd_wire_recv(int sock, json_t **msg, int *fds, size_t *n, i
 	return err;
 }
 
-#endif /* EROTD_WIRE_H */
+#endif /* EROT_COMMON_WIRE_H */
