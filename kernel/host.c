@@ -30,13 +30,13 @@ int erot_host_init(void)
 	struct key *ring;
 
 	/*
-	 * KEY_ALLOC_SET_KEEP: nobody may clear the ring or unlink from it. A
-	 * certificate is removed by revoking or invalidating the key itself.
+	 * Root may add certificates and unlink them: rotation needs both, and
+	 * unlinking can only refuse more. KEY_ALLOC_SET_KEEP would forbid it.
 	 */
 	ring = keyring_alloc(".erot", GLOBAL_ROOT_UID, GLOBAL_ROOT_GID, current_cred(),
 			     KEY_POS_SEARCH | KEY_USR_VIEW | KEY_USR_READ | KEY_USR_WRITE |
 			     KEY_USR_SEARCH,
-			     KEY_ALLOC_NOT_IN_QUOTA | KEY_ALLOC_SET_KEEP, NULL, NULL);
+			     KEY_ALLOC_NOT_IN_QUOTA, NULL, NULL);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 	erot_keyring = ring;
