@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# A provider, a customer and this machine, made at run time. Sourced behind
+# lib.sh. The hardware key is kept for the boot: the module takes it once.
+
+machine=/root/machine.spki
+
+# world_begin: DERG, customer, one payload with busybox and the test workload
+world_begin()
+{
+	if [ ! -e $machine ]; then
+		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null |
+			openssl pkey -pubout -outform DER -out $machine.new && mv $machine.new $machine
+	fi
+	mkdir -p /var/tmp /etc/erot
+	openssl req -x509 -newkey rsa:3072 -nodes -keyout cust.key -out cust.pem -days 30 \
+		-subj /CN=customer -addext subjectKeyIdentifier=hash 2>/dev/null || return 1
+	dergctl --dir "$work/derg" init --open-mode >/dev/null 2>&1 || return 1
+	key=$(keyctl padd asymmetric "" %keyring:.erot <derg/receipt-cert.der) || return 1
+	at_end keyctl unlink "$key" %keyring:.erot
+
+	mkdir -p root/{bin,proc,dev,sys,run,tmp,data}
+	cp /bin/busybox root/bin/busybox
+	cp "$lib_dir/workload/work" root/bin/work
+	for tool in sh cat sleep kill hostname ls dd id mount grep; do
+		ln -s busybox "root/bin/$tool"
+	done
+	echo world-canary >root/data/canary
+	dd if=/dev/urandom of=root/data/big bs=64k count=40 2>/dev/null
+	cat >template.json <<-'END'
+	{"process": {"args": ["/bin/work"], "cwd": "/", "env": ["PATH=/bin"]},
+	 "root": {"readonly": true},
+	 "linux": {"resources": {"memory": {"limit": 67108864}, "pids": {"limit": 32}}},
+	 "hostname": "inside", "erot": {"maxRuntime": 120, "requireHost": ["init-on-free"]}}
+	END
+	ewc prepare --manifest template.json --key app.key --finished app.manifest root \
+		-o app.payload || return 1
+	cat >erotd.conf <<-END
+	provider = /usr/bin/dergctl --dir $work/derg provider
+	state_dir = $work/state
+	socket = $work/erotd.sock
+	hardware_key = $machine
+	END
+	mkdir state
+	daemon_begin
+}
+
+daemon_begin()
+{
+	erotd -c "$work/erotd.conf" >>"$work/erotd.log" 2>&1 &
+	daemon=$!
+	until_true 20 test -S "$work/erotd.sock"
+}
+
+daemon_end()
+{
+	kill -TERM "$daemon" 2>/dev/null
+	wait "$daemon" 2>/dev/null
+}
+
+# authorise NAME ARGS-JSON [OPTION-OF-RECEIPT...]: NAME.ewc and NAME.receipt for the payload
+authorise()
+{
+	local name=$1 args=$2
+
+	shift 2
+	tr '\n' ' ' <app.manifest | sed 's|\[ *"/bin/work" *\]|'"$args"'|' >"$name.manifest"
+	dergctl --dir derg derive --machine "${for_machine:-$machine}" --manifest "$name.manifest" \
+		-o "$name.statement" &&
+		ewc seal --statement "$name.statement" --cert derg/receipt-cert.der \
+			--payload app.payload --key app.key --manifest "$name.manifest" \
+			-o "$name.ewc" &&
+		ewc order --statement "$name.statement" --ewc "$name.ewc" --key cust.key \
+			--cert cust.pem -o "$name.order" &&
+		dergctl --dir derg receipt --statement "$name.statement" --order "$name.order" \
+			--customer-cert cust.pem --ewc "$name.ewc" "$@" -o "$name.receipt"
+}
+
+# launch NAME [PAYLOAD]: runs what was authorised, in the foreground
+launch()
+{
+	erotctl run --socket "$work/erotd.sock" --payload "${2:-app.payload}" "$1.ewc" "$1.receipt"
+}
+
+stat_of()
+{
+	erotctl stats | awk -v name="$1" '$1 == name { print $2 }'
+}
+
+nothing_left()
+{
+	[ "$(stat_of keys)" = 0 ] && [ "$(stat_of sessions)" = 0 ] &&
+		! grep -q ' erofs ' /proc/mounts &&
+		[ -z "$(find /sys/fs/cgroup -path '*erot*' -name cgroup.procs -size +0 2>/dev/null)" ] &&
+		! pgrep -x work >/dev/null
+}
+
+# clean NAME: no key, session, mount or process is left
+clean()
+{
+	if until_true 30 nothing_left; then
+		ok "$1: nothing is left"
+	else
+		not_ok "$1: nothing is left" "$(erotctl list; erotctl stats; grep erofs /proc/mounts)"
+	fi
+}

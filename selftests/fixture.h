@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of the module share. The test plays DERG and customer in
+ * software: liberot and OpenSSL, with keys made at run time. Key pair,
+ * certificate and image are kept in FX_DIR for the boot, since the module
+ * keeps its half (keyring, hardware key) as long.
+ *
+ * Functions return 0 or a negative errno and leave the text in fx_err, as
+ * liberot's do; a test asserts both (REFUSED()).
+ */
+#ifndef SELFTESTS_FIXTURE_H
+#define SELFTESTS_FIXTURE_H
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/erot_format.h>
+#include <linux/erot_ioctl.h>
+
+#include "common/error.h"
+#include "liberot/grant.h"
+#include "liberot/netlink.h"
+#include "liberot/payload.h"
+#include "liberot/release.h"
+#include "selftests/agent.h"
+
+#define FX_DIR		"/var/tmp/erot-fixture"
+#define FX_MACHINE	"/root/machine.spki"	/* the shell tests use the same */
+#define FX_AGENT	"/bin/agent"		/* in the sandbox */
+#define FX_BIG		"/data/big"
+#define FX_BIG_SIZE	(40 * 65536 + 4097)	/* more than 128 chunks */
+
+/**
+ * struct fx_payload - an encrypted image
+ * @path: of the file
+ * @fd:   of the file, read and write
+ */
+struct fx_payload {
+	char path[96];
+	int fd;
+	uint8_t content_key[EROT_KEY_SIZE];
+	uint8_t salt[EROT_SALT_SIZE];
+	struct erot_payload_shape shape;
+	uint8_t code_hash[EROT_DIGEST_SIZE];
+};
+
+/* enum fx_as - which signed content stands in the receipt's place */
+enum fx_as { FX_RECEIPT, FX_STATEMENT, FX_ORDER, FX_DESTRUCTION };
+
+/**
+ * struct fx_knobs - what is wrong with a launch; all zeros: nothing
+ * @not_before:  seconds from now; with @not_after 0: -3600
+ * @not_after:   seconds from now; 0: 3600
+ * @derg_time:   seconds from now, of the release
+ * @valid:       valid_seconds of the release; 0: 600
+ * @runtime:     of receipt and release; 0: 600
+ * @memory_max:  of the receipt; 0: 64 MiB
+ * @host:        EROT_HOST_* that the receipt requires
+ * @as:          what is signed
+ * @other_machine, @other_signer, @other_code_hash: the receipt has another one
+ * @other_session, @other_boot: the release is sealed to another key
+ * @other_receipt: the release is for another receipt
+ * @other_sk:    the release has another private key
+ * @other_envelope: the receipt names another envelope
+ * @payload:     NULL: fx.payload
+ */
+struct fx_knobs {
+	int64_t not_before;
+	int64_t not_after;
+	int64_t derg_time;
+	uint32_t valid;
+	uint32_t runtime;
+	uint64_t memory_max;
+	uint32_t host;
+	enum fx_as as;
+	bool other_machine;
+	bool other_signer;
+	bool other_code_hash;
+	bool other_session;
+	bool other_boot;
+	bool other_receipt;
+	bool other_sk;
+	bool other_envelope;
+	const struct fx_payload *payload;
+};
+
+/**
+ * struct fx_session - one launch, from the grant to the sandbox
+ * @knobs:    with which it was made
+ * @sk:       ERoT private key
+ * @env:      envelope
+ * @env_fd:   file with it
+ * @cms:      signed receipt
+ * @receipt:  digest of its content
+ * @release:  after fx_release()
+ * @n:        answer to NEW; @n.fd is -1 when there is none
+ * @image_fd: after ATTACH
+ * @mount_fd: detached mount of the image
+ * @pid:      first process of the sandbox, until it was waited for
+ * @pidfd:    of it
+ * @sock:     to it; after exec to the agent
+ * @cgroup:   path, or ""
+ * @isolation: observed at BIND
+ */
+struct fx_session {
+	struct fx_knobs knobs;
+	uint8_t sk[EROT_KEY_SIZE];
+	uint8_t *env;
+	size_t env_len;
+	int env_fd;
+	uint8_t *cms;
+	size_t cms_len;
+	uint8_t receipt[EROT_DIGEST_SIZE];
+	struct erot_release release;
+	struct erot_nl_new n;
+	int image_fd;
+	int mount_fd;
+	pid_t pid;
+	int pidfd;
+	int sock;
+	char cgroup[96];
+	uint32_t isolation;
+};
+
+/**
+ * struct fx_box - how the sandbox is made; all zeros: as it should be
+ * @drop:        CLONE_NEW* that is left out
+ * @nested_user: user namespace inside a user namespace
+ * @memory_max:  NULL: "64M"
+ * @swap_max:    NULL: "0"
+ * @company:     another process is in the pid namespace at BIND
+ * @by_second:   BIND is called by the first process's child
+ * @thread:      BIND is called by one of two threads
+ * @no_nnp:      no_new_privs is left out
+ * @no_seccomp:  the filter is left out
+ * @traced:      by its parent
+ * @keep_session: the session descriptor is inherited over exec
+ * @late_memory: memory.max is raised between BIND and exec
+ * @late_swap:   memory.swap.max is raised between BIND and exec
+ * @program:     path on the host, executed instead of one of the payload
+ * @argv:        NULL: { FX_AGENT, "serve" }
+ */
+struct fx_box {
+	uint64_t drop;
+	bool nested_user;
+	const char *memory_max;
+	const char *swap_max;
+	bool company;
+	bool by_second;
+	bool thread;
+	bool no_nnp;
+	bool no_seccomp;
+	bool traced;
+	bool keep_session;
+	bool late_memory;
+	bool late_swap;
+	const char *program;
+	const char *const *argv;
+};
+
+/* struct fx_world - of the whole program */
+struct fx_world {
+	EVP_PKEY *key;
+	X509 *cert;
+	uint8_t *machine;
+	size_t machine_len;
+	struct erot_nl *nl;
+	struct fx_payload payload;
+	uint8_t *big;		/* plaintext of FX_BIG */
+	int32_t key_serial;
+};
+
+extern struct fx_world fx;
+extern struct erot_error fx_err;
+
+/* Before all tests, in the program's first process: everything that takes long. Exits on failure. */
+void fx_prepare(void);
+
+/* In each test, before anything else: a netlink socket of its own. */
+int fx_begin(void);
+
+/* A keyring's serial number by its name; 0: there is none. */
+int32_t fx_keyring(const char *name);
+
+/* The image that the payload was made of. */
+int fx_image_copy(void);
+int fx_payload_make(const char *name, int image_fd, struct fx_payload *out);
+
+int fx_sign(bool other_signer, const void *content, size_t len, uint8_t **cms, size_t *cms_len);
+
+/* Steps of a launch. fx_new() begins with a zeroed session. */
+int fx_grant(struct fx_session *s, const struct fx_knobs *k);
+int fx_new(struct fx_session *s);
+int fx_release(struct fx_session *s);
+int fx_provision(struct fx_session *s);
+int fx_attach_fds(struct fx_session *s, int envelope_fd, int payload_fd);
+int fx_attach(struct fx_session *s);
+int fx_bind_ioctl(int fd, uint32_t *isolation);
+int fx_box_bind(struct fx_session *s, const struct fx_box *box);
+int fx_mount(struct fx_session *s);
+int fx_box_exec(struct fx_session *s);
+
+/* All of them up to, and without, the one named. */
+int fx_until_attach(struct fx_session *s, const struct fx_knobs *k);
+int fx_until_bind(struct fx_session *s, const struct fx_knobs *k);
+int fx_launch(struct fx_session *s, const struct fx_knobs *k, const struct fx_box *box);
+
+/* The child's end as wait() has it; -ETIMEDOUT. */
+int fx_wait(struct fx_session *s, int seconds, int *status);
+
+/* Waits until GET says @state or a later one; -ETIMEDOUT. */
+int fx_wait_state(const uint8_t id[EROT_ID_SIZE], uint32_t state, int seconds,
+		  struct erot_nl_session *out);
+int fx_wait_event(uint32_t event, int seconds, struct erot_nl_event *out);
+
+/* Evidence is there within @seconds, and its MAC is right. */
+int fx_evidence(struct fx_session *s, int seconds, struct erot_evidence *ev);
+
+/* Closes, kills, acknowledges, removes what is left of a session. */
+void fx_end(struct fx_session *s);
+
+/* No session and no key is left within some seconds. */
+int fx_nothing_left(void);
+
+/* A file of FX_DIR that has no name any more. */
+int fx_temp_file(const void *data, size_t len);
+
+/* Passes until CLOCK_BOOTTIME has moved on by so much. */
+void fx_let_pass(unsigned int milliseconds);
+
+int fx_ask(struct fx_session *s, const struct agent_request *r, struct agent_answer *a);
+int fx_read(struct fx_session *s, uint32_t op, const char *path, uint64_t off, uint32_t len,
+	    struct agent_answer *a);
+
+/* The call was refused with that errno, and the text says so. */
+#define REFUSED(num, words, call) do { \
+	int __r = (call); \
+	ASSERT_EQ(-(num), __r) { TH_LOG("%s: %s", #call, fx_err.text); } \
+	if (!strstr(fx_err.text, words)) { \
+		TH_LOG("no '%s' in '%s'", words, fx_err.text); \
+		_metadata->shared->failed = 1; \
+	} \
+} while (0)
+
+#define WORKS(call) do { \
+	int __r = (call); \
+	ASSERT_EQ(0, __r) { TH_LOG("%s: %s: %s", #call, strerror(-__r), fx_err.text); } \
+} while (0)
+
+/* fx_prepare() runs once, before the harness forks. */
+#define FX_MAIN \
+int main(int argc, char **argv) \
+{ \
+	fx_prepare(); \
+	return __test_main(argc, argv); \
+}
+
+#endif

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The workload of the module's own tests. "serve" does what it is told through
+ * descriptor 0; the other words name what it does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "selftests/agent.h"
+
+static sigjmp_buf on_bus;
+static struct agent_answer answer;
+
+static void bus(int sig)
+{
+	(void)sig;
+	siglongjmp(on_bus, 1);
+}
+
+static void do_read(const struct agent_request *r)
+{
+	int fd = open(r->path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0) {
+		answer.err = errno;
+		return;
+	}
+	while (answer.len < r->len) {
+		n = pread(fd, answer.data + answer.len, r->len - answer.len,
+			  (off_t)(r->off + answer.len));
+		if (n < 0)
+			answer.err = errno;
+		if (n <= 0)
+			break;
+		answer.len += (uint32_t)n;
+	}
+	close(fd);
+}
+
+static void do_map(const struct agent_request *r)
+{
+	int fd = open(r->path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	uint8_t *p;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		answer.err = errno;
+		return;
+	}
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED) {
+		answer.err = errno;
+		return;
+	}
+	if (sigsetjmp(on_bus, 1)) {
+		answer.err = AGENT_SIGBUS;
+	} else {
+		memcpy(answer.data, p + r->off, r->len);
+		answer.len = r->len;
+	}
+	munmap(p, (size_t)st.st_size);
+}
+
+static void wait_for_ever(void)
+{
+	for (;;)
+		pause();
+}
+
+static void do_fork(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		wait_for_ever();
+	if (pid < 0)
+		answer.err = errno;
+	answer.len = (uint32_t)pid;
+}
+
+static void do_oom(void)
+{
+	for (;;) {
+		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			_exit(1);
+		memset(p, 0x5a, 1 << 20);
+	}
+}
+
+static void do_pids(void)
+{
+	pid_t pid;
+
+	while ((pid = fork()) > 0)
+		answer.len++;
+	if (!pid)
+		wait_for_ever();
+	answer.err = errno;
+}
+
+/* The pattern is made here, so that it stands in no file and no other process. */
+static void do_canary(const struct agent_request *r)
+{
+	static const char half[2][17] = { "EROT-plain-half1", "half2-nialp-TORE" };
+	size_t len = (size_t)r->off, i;
+	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		answer.err = errno;
+		return;
+	}
+	for (i = 0; i + 32 <= len; i += 32) {
+		memcpy(p + i, half[0], 16);
+		memcpy(p + i + 16, half[1], 16);
+	}
+	answer.len = (uint32_t)(len >> 10);
+}
+
+static int serve(void)
+{
+	struct sigaction sa = { .sa_handler = bus };
+	struct agent_request r;
+
+	sigaction(SIGBUS, &sa, NULL);
+	while (recv(0, &r, sizeof(r), 0) == sizeof(r)) {
+		size_t len = 0;
+
+		answer.err = 0;
+		answer.len = 0;
+		r.path[sizeof(r.path) - 1] = 0;
+		switch (r.op) {
+		case AGENT_READ:
+			do_read(&r);
+			len = answer.len;
+			break;
+		case AGENT_MAP:
+			do_map(&r);
+			len = answer.len;
+			break;
+		case AGENT_EXIT:
+			_exit((int)r.off);
+		case AGENT_FORK:
+			do_fork();
+			break;
+		case AGENT_OOM:
+			do_oom();
+			break;
+		case AGENT_PIDS:
+			do_pids();
+			break;
+		case AGENT_CANARY:
+			do_canary(&r);
+			break;
+		case AGENT_ABORT:
+			abort();
+		default:
+			answer.err = ENOSYS;
+		}
+		if (send(0, &answer, offsetof(struct agent_answer, data) + len, MSG_NOSIGNAL) < 0)
+			return 99;
+	}
+	return 98;
+}
+
+static void *quiet_thread(void *arg)
+{
+	return arg;
+}
+
+static void *exec_thread(void *arg)
+{
+	char *const argv[] = { "/bin/agent", "exit", "9", NULL };
+
+	execv(argv[0], argv);
+	_exit(97);
+	return arg;
+}
+
+static void *last_thread(void *arg)
+{
+	(void)arg;
+	_exit(11);
+}
+
+static int threads(void)
+{
+	pthread_t t[16];
+	int i;
+
+	for (i = 0; i < 16; i++)
+		if (pthread_create(&t[i], NULL, quiet_thread, NULL))
+			return 96;
+	for (i = 0; i < 16; i++)
+		pthread_join(t[i], NULL);
+	return 16;
+}
+
+static int in_thread(void *(*fn)(void *), int leader_stays)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, fn, NULL))
+		return 96;
+	if (!leader_stays)
+		pthread_exit(NULL);
+	wait_for_ever();
+	return 95;
+}
+
+static int many(void)
+{
+	int i, status, sum = 0;
+
+	for (i = 0; i < 20; i++)
+		if (!fork())
+			_exit(1);
+	while (wait(&status) > 0)
+		sum += WEXITSTATUS(status);
+	return sum;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(what, "serve"))
+		return serve();
+	if (!strcmp(what, "exit") && argc > 2)
+		return (int)strtol(argv[2], NULL, 10);
+	if (!strcmp(what, "threads"))
+		return threads();
+	if (!strcmp(what, "exec-from-thread"))
+		return in_thread(exec_thread, 1);
+	if (!strcmp(what, "leader-exits"))
+		return in_thread(last_thread, 0);
+	if (!strcmp(what, "many"))
+		return many();
+	return 64;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the tests run inside the sandbox: one word names what it does.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *const again[] = { "/bin/work", "exit", "9", NULL };
+
+/* pause() returns for signals that were handled, and then waits again. */
+static int for_ever(void)
+{
+	while (pause() < 0)
+		;
+	return 1;
+}
+
+static void *thread(void *arg)
+{
+	if (arg)
+		execv(again[0], again);
+	return NULL;
+}
+
+static int threads(void)
+{
+	pthread_t t[8];
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		if (pthread_create(&t[i], NULL, thread, NULL))
+			return 1;
+	for (i = 0; i < 8; i++)
+		pthread_join(t[i], NULL);
+	return puts("threads") < 0;
+}
+
+static int exec_from_thread(void)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, thread, "exec"))
+		return 1;
+	return for_ever();
+}
+
+static void *last_thread(void *arg)
+{
+	(void)arg;
+	puts("after the leader");
+	fflush(stdout);
+	_exit(11);
+}
+
+static int leader_exits(void)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, last_thread, NULL))
+		return 1;
+	pthread_exit(NULL);
+	return 1;
+}
+
+/* The first process ends; its children would wait for ever. */
+static int first_exits(void)
+{
+	if (!fork())
+		_exit(for_ever());
+	return 5;
+}
+
+static int many(void)
+{
+	int i, status, sum = 0;
+
+	for (i = 0; i < 20; i++)
+		if (!fork())
+			_exit(1);
+	while (wait(&status) > 0)
+		sum += WEXITSTATUS(status);
+	return sum;
+}
+
+/* Children until the limit; then says so. */
+static int fork_bomb(void)
+{
+	int i;
+
+	for (i = 0; i < 10000; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			return 44;
+		if (!pid)
+			_exit(for_ever());
+	}
+	return 0;
+}
+
+static int eat(void)
+{
+	char *p;
+
+	while ((p = malloc(1 << 20)))
+		memset(p, 0x5a, 1 << 20);
+	return 1;
+}
+
+static int sum(const char *path)
+{
+	unsigned long total = 0;
+	struct stat st;
+	unsigned char *p;
+	off_t i;
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || fstat(fd, &st))
+		return 1;
+	p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return 1;
+	for (i = 0; i < st.st_size; i++)
+		total = total * 31 + p[i];
+	return printf("%lu\n", total) < 0;
+}
+
+static int ignore_term(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	puts("ready");
+	fflush(stdout);
+	return for_ever();
+}
+
+static void on_term(int sig)
+{
+	(void)sig;
+	_exit(33);
+}
+
+static int handle_term(void)
+{
+	signal(SIGTERM, on_term);
+	puts("ready");
+	fflush(stdout);
+	return for_ever();
+}
+
+/* Waits for a line, then reads the file again. */
+static int read_on_line(const char *path)
+{
+	static char line[16], data[1 << 16];
+	size_t total = 0;
+	ssize_t n;
+	int fd;
+
+	puts("ready");
+	fflush(stdout);
+	if (read(0, line, sizeof(line)) <= 0)
+		return 1;
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return 2;
+	while ((n = read(fd, data, sizeof(data))) > 0)
+		total += n;
+	if (n < 0) {
+		printf("error after %zu\n", total);
+		return 21;
+	}
+	return printf("whole %zu\n", total) < 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(what, "exit"))
+		return argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
+	if (!strcmp(what, "threads"))
+		return threads();
+	if (!strcmp(what, "exec-from-thread"))
+		return exec_from_thread();
+	if (!strcmp(what, "leader-exits"))
+		return leader_exits();
+	if (!strcmp(what, "first-exits"))
+		return first_exits();
+	if (!strcmp(what, "many"))
+		return many();
+	if (!strcmp(what, "fork-bomb"))
+		return fork_bomb();
+	if (!strcmp(what, "eat"))
+		return eat();
+	if (!strcmp(what, "sum") && argc > 2)
+		return sum(argv[2]);
+	if (!strcmp(what, "ignore-term"))
+		return ignore_term();
+	if (!strcmp(what, "handle-term"))
+		return handle_term();
+	if (!strcmp(what, "read-on-line") && argc > 2)
+		return read_on_line(argv[2]);
+	if (!strcmp(what, "abort"))
+		abort();
+	fprintf(stderr, "work: what?\n");
+	return 64;
+}
