@@ -3,6 +3,7 @@
  * Taking plaintext pages away from whoever still holds the payload's mount or
  * a descriptor in it after the session is dead.
  */
+#include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -52,7 +53,7 @@ void erot_cutoff_super(const struct super_block *sb)
 {
 	struct file_system_type *type;
 
-	if (!sb)
+	if (IS_ERR_OR_NULL(sb))
 		return;
 	type = get_fs_type("erofs");
 	if (!type)

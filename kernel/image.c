@@ -178,18 +178,24 @@ void erot_image_wipe(struct erot_image *img)
 /* No lock can be had: overwrite in place what can be. */
 void erot_image_panic(struct erot_image *img)
 {
-	static const u8 zero[EROT_KEY_SIZE];
 	unsigned int i;
 
 	if (!img)
 		return;
-	if (img->aead)
-		crypto_aead_setkey(img->aead, zero, sizeof(zero));
 	for (i = 0; i < EROT_READERS; i++)
 		memzero_explicit(img->readers[i].buf, EROT_CHUNK_STRIDE);
 	for (i = 0; i < EROT_TREE_CACHE; i++)
 		memzero_explicit(img->cache[i].data, EROT_CHUNK_SIZE);
 	memzero_explicit(img->nonce, sizeof(img->nonce));
+	memzero_explicit(&img->verity, sizeof(img->verity));
+}
+
+void erot_image_panic_cipher(struct erot_image *img)
+{
+	static const u8 zero[EROT_KEY_SIZE] __aligned(64);
+
+	if (img && img->aead)
+		crypto_aead_setkey(img->aead, zero, sizeof(zero));
 }
 
 u64 erot_image_size(const struct erot_image *img)
@@ -576,7 +582,13 @@ bool erot_image_claim_super(struct erot_image *img, struct super_block *sb)
 
 bool erot_image_is_super(const struct erot_image *img, const struct super_block *sb)
 {
-	return sb && READ_ONCE(img->sb) == sb;
+	return !IS_ERR_OR_NULL(sb) && READ_ONCE(img->sb) == sb;
+}
+
+/* The mount is gone: its address may be another superblock's next. */
+void erot_image_drop_super(struct erot_image *img)
+{
+	WRITE_ONCE(img->sb, ERR_PTR(-ESTALE));
 }
 
 void erot_image_set_inode(struct erot_image *img, struct inode *inode)
@@ -596,7 +608,7 @@ void erot_image_cut_off(struct erot_image *img)
 
 	if (!img)
 		return;
-	erot_cutoff_super(READ_ONCE(img->sb));
+	/* Metadata first: an inline tail is copied from it without asking for a key. */
 	spin_lock(&img->lock);
 	inode = img->inode ? igrab(img->inode) : NULL;
 	spin_unlock(&img->lock);
@@ -604,4 +616,5 @@ void erot_image_cut_off(struct erot_image *img)
 		erot_cutoff_inode(inode);
 		iput(inode);
 	}
+	erot_cutoff_super(READ_ONCE(img->sb));
 }

@@ -111,6 +111,8 @@ out:
 	if (copy_to_user(uarg, &arg, sizeof(arg)) && !err) {
 		err = -EFAULT;
 		fput(file);
+		/* The key is used up and nobody can mount. */
+		erot_session_die(s, EROT_END_FAILED);
 	}
 	if (err) {
 		if (fd >= 0)

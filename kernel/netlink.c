@@ -25,7 +25,8 @@ int erot_netlink_pre(const struct genl_split_ops *ops, struct sk_buff *skb, stru
 {
 	/* The socket's opener and the sender both need it, in the initial user namespace. */
 	if (!netlink_capable(skb, CAP_SYS_ADMIN)) {
-		NL_SET_ERR_MSG(info->extack, "CAP_SYS_ADMIN in the initial user namespace is needed");
+		NL_SET_ERR_MSG(info->extack,
+			       "CAP_SYS_ADMIN in the initial user namespace is needed");
 		return -EPERM;
 	}
 	return 0;

@@ -18,6 +18,7 @@
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/pseudo_fs.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/uio.h>
 #include <linux/wait_bit.h>
@@ -157,6 +158,7 @@ static int payload_open(struct inode *inode, struct file *file)
 static int payload_release(struct inode *inode, struct file *file)
 {
 	truncate_inode_pages(inode->i_mapping, 0);
+	erot_image_drop_super(inode_session(inode)->image);
 	erot_session_plaintext_gone(inode_session(inode));
 	return 0;
 }
@@ -297,6 +299,6 @@ int erot_payload_init(void)
 void erot_payload_exit(void)
 {
 	wait_var_event(&inodes, !atomic_read(&inodes));
-	synchronize_rcu();
+	synchronize_rcu_tasks();
 	kern_unmount(payload_mnt);
 }

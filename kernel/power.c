@@ -13,20 +13,22 @@
 static int on_pm(struct notifier_block *nb, unsigned long event, void *data)
 {
 	if (event == PM_SUSPEND_PREPARE || event == PM_HIBERNATION_PREPARE)
-		erot_session_die_all(EROT_END_SUSPEND);
+		erot_session_close(EROT_END_SUSPEND);
+	else if (event == PM_POST_SUSPEND || event == PM_POST_HIBERNATION)
+		erot_session_reopen();
 	return NOTIFY_DONE;
 }
 
 static int on_reboot(struct notifier_block *nb, unsigned long event, void *data)
 {
-	erot_session_die_all(EROT_END_REBOOT);
+	erot_session_close(EROT_END_REBOOT);
 	return NOTIFY_DONE;
 }
 
 static int on_panic(struct notifier_block *nb, unsigned long event, void *data)
 {
-	erot_session_panic();
 	erot_bootkey_panic();
+	erot_session_panic();
 	return NOTIFY_DONE;
 }
 

@@ -239,6 +239,11 @@ int erot_sandbox_bind(struct erot_session *s, u32 *isolation, const char **why)
 	err = erot_host_fit(erot_host_state(), why);
 	if (err)
 		goto out;
+	if (s->facts.host & ~erot_host_state()) {
+		*why = "host: lacks what the receipt requires";
+		err = -EACCES;
+		goto out;
+	}
 	*isolation = erot_isolation_observe(s->facts.memory_max);
 	err = erot_isolation_check(*isolation, EROT_ISO_ALL & ~gate, why);
 	if (err)
@@ -306,7 +311,8 @@ int erot_sandbox_init(void)
 		err = probes[i].tp ?
 		      tracepoint_probe_register(probes[i].tp, probes[i].func, NULL) : -ENOENT;
 		if (err) {
-			pr_err("erot: tracepoint %s: cannot be watched (%d)\n", probes[i].name, err);
+			pr_err("erot: tracepoint %s: cannot be watched (%d)\n",
+			       probes[i].name, err);
 			unregister_probes(i);
 			return err;
 		}
@@ -318,5 +324,5 @@ void erot_sandbox_exit(void)
 {
 	unregister_probes(ARRAY_SIZE(probes));
 	wait_var_event(&inflight, !atomic_read(&inflight));
-	synchronize_rcu();	/* the last work has returned into the kernel */
+	synchronize_rcu_tasks();	/* the last work has returned, even if it was preempted */
 }

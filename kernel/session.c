@@ -32,6 +32,9 @@ struct workqueue_struct *erot_wq;
 static DEFINE_XARRAY_ALLOC1(registry);
 static DEFINE_HASHTABLE(by_id, 10);
 
+/* No session may come to be or go on: the machine sleeps or goes down. Array's lock. */
+static bool closed;
+
 static u32 id_key(const u8 id[EROT_ID_SIZE])
 {
 	return get_unaligned((const u32 *)id);
@@ -197,17 +200,25 @@ struct erot_session *erot_session_create(const char **why)
 		goto fail;
 	}
 
+	/* Armed first: once registered it may die at any moment, and must find this. */
+	erot_session_set_deadline(s, EROT_SETUP_SECONDS);
 	erot_session_get(s);
 	xa_lock(&registry);
 	err = __xa_alloc(&registry, &s->index, s, xa_limit_31b, GFP_KERNEL);
+	if (!err && closed) {
+		__xa_erase(&registry, s->index);
+		*why = "the machine is about to sleep or to go down";
+		err = -ESHUTDOWN;
+	}
 	if (!err)
 		hash_add(by_id, &s->hash, id_key(s->id));
 	xa_unlock(&registry);
 	if (err) {
 		erot_session_put(s);
+		if (cancel_delayed_work_sync(&s->deadline))
+			erot_session_put(s);
 		goto fail;
 	}
-	erot_session_set_deadline(s, EROT_SETUP_SECONDS);
 	atomic64_inc(&erot_stats.created);
 	return s;
 fail:
@@ -317,7 +328,7 @@ static int check_receipt(struct erot_session *s, const struct erot_receipt_facts
 		*why = "machine: the receipt is for another machine";
 		return -EXDEV;
 	}
-	if (f->host & ~s->host) {
+	if (f->host & ~(s->host & erot_host_state())) {
 		*why = "host: lacks what the receipt requires";
 		return -EACCES;
 	}
@@ -544,6 +555,28 @@ void erot_session_die_all(enum erot_end end)
 	}
 }
 
+/**
+ * erot_session_close - end every session and let none come to be
+ * @end: why
+ *
+ * Userspace still runs when the machine prepares to sleep.
+ */
+void erot_session_close(enum erot_end end)
+{
+	xa_lock(&registry);
+	closed = true;
+	xa_unlock(&registry);
+	erot_session_die_all(end);
+}
+
+/** erot_session_reopen - the machine is awake again */
+void erot_session_reopen(void)
+{
+	xa_lock(&registry);
+	closed = false;
+	xa_unlock(&registry);
+}
+
 /*
  * The other processors are stopped and locks may be held by them for ever:
  * zero what can be reached without any lock.
@@ -559,6 +592,9 @@ void erot_session_panic(void)
 			memzero_explicit(s->secret, sizeof(*s->secret));
 		erot_image_panic(s->image);
 	}
+	/* Last, because a cipher without AES-NI allocates here and might hang. */
+	xa_for_each(&registry, index, s)
+		erot_image_panic_cipher(s->image);
 }
 
 /**

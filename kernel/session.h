@@ -137,6 +137,8 @@ bool erot_session_doom(struct erot_session *s, enum erot_end end);
 void erot_session_wipe(struct erot_session *s);
 void erot_session_die(struct erot_session *s, enum erot_end end);
 void erot_session_die_all(enum erot_end end);
+void erot_session_close(enum erot_end end);
+void erot_session_reopen(void);
 void erot_session_panic(void);
 
 void erot_session_plaintext_gone(struct erot_session *s);

@@ -23,7 +23,7 @@
 #define EROT_NONCE_SIZE		12	/* AES-GCM */
 #define EROT_ID_SIZE		16
 #define EROT_SALT_SIZE		24	/* Cobblestone salt */
-#define EROT_CHUNK_SIZE		16384	/* plaintext of a full chunk; also the fs-verity block */
+#define EROT_CHUNK_SIZE		16384	/* plaintext of a full chunk; fs-verity block */
 #define EROT_CHUNK_STRIDE	(EROT_CHUNK_SIZE + EROT_TAG_SIZE)
 #define EROT_WRAPPED_SIZE	(EROT_KEY_SIZE + EROT_TAG_SIZE)
 #define EROT_VERITY_DESC_SIZE	256	/* struct fsverity_descriptor */
@@ -271,7 +271,7 @@ struct erot_release {
 #define EROT_AAD_SESSION	"session"
 
 /* erot_evidence.flags */
-#define EROT_EV_RELEASED	(1U << 0)	/* every plaintext page was given back */
+#define EROT_EV_RELEASED	(1U << 0)	/* payload unmounted, its page cache evicted */
 #define EROT_EV_PINNED		(1U << 1)	/* held from outside; cut off by force */
 #define EROT_EV_RAN		(1U << 2)	/* passed the exec gate */
 #define EROT_EV_DAMAGED		(1U << 3)	/* at least one chunk was refused */
