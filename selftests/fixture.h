@@ -175,7 +175,7 @@ struct fx_world {
 extern struct fx_world fx;
 extern struct erot_error fx_err;
 
-/* Before all tests, in the program's first process: everything that takes long. Exits on failure. */
+/* Before all tests, in the first process: everything that takes long. Exits on failure. */
 void fx_prepare(void);
 
 /* In each test, before anything else: a netlink socket of its own. */

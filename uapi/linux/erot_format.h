@@ -48,7 +48,7 @@
 #define EROT_LABEL_EVIDENCE	"erot/evidence/v1"	/* HKDF-Expand, evidence key */
 #define EROT_LABEL_BOOT		"erot/boot/v1"		/* PCR extend */
 #define EROT_LABEL_QUOTE	"erot/quote/v1"		/* TPM qualifying data */
-#define EROT_LABEL_END		"erot/end/v1"		/* qualifying data of the evidence's quote */
+#define EROT_LABEL_END		"erot/end/v1"		/* qualifying data, evidence */
 
 #define EROT_MAGIC		"EROTv1\r\n"
 #define EROT_MAGIC_SIZE		8

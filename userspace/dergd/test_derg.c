@@ -84,7 +84,7 @@ FIXTURE_SETUP(derg)
 
 	memset(self, 0, sizeof(*self));
 	self->d.ledger.dir = self->d.ledger.lock = self->d.hsm.sock = self->d.hsm.pid = -1;
-	strcpy(self->base, "/tmp/erot-derg-XXXXXX");
+	snprintf(self->base, sizeof(self->base), "%s", "/tmp/erot-derg-XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->base));
 	snprintf(self->dir, sizeof(self->dir), "%s/derg", self->base);
 	init.dir = self->dir;

@@ -29,7 +29,7 @@ FIXTURE_SETUP(hsm)
 	char text[256], tokens[96];
 
 	memset(&self->err, 0, sizeof(self->err));
-	strcpy(self->base, "/tmp/erot-hsm-XXXXXX");
+	snprintf(self->base, sizeof(self->base), "%s", "/tmp/erot-hsm-XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->base));
 	snprintf(self->conf, sizeof(self->conf), "%s/conf", self->base);
 	snprintf(self->pin, sizeof(self->pin), "%s/pin", self->base);

@@ -15,7 +15,7 @@ FIXTURE(ledger) {
 FIXTURE_SETUP(ledger)
 {
 	memset(&self->err, 0, sizeof(self->err));
-	strcpy(self->base, "/tmp/erot-ledger-XXXXXX");
+	snprintf(self->base, sizeof(self->base), "%s", "/tmp/erot-ledger-XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->base));
 	snprintf(self->dir, sizeof(self->dir), "%s/ledger", self->base);
 	ASSERT_EQ(0, ledger_create(self->dir, &self->err));

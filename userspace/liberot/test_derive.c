@@ -14,7 +14,7 @@ struct value {
 };
 
 enum { TENANT, EPOCH, HWKEY, MANIFEST, NONCE, ROOT, TENANT_DIGEST, CONTEXT, SEED, MESSAGE, IKM, SK,
-       PK, EVIDENCE_KEY, FIELDS };
+	PK, EVIDENCE_KEY, FIELDS };
 
 static const char *const names[FIELDS] = {
 	"tenant", "epoch", "hwkey", "manifest", "nonce", "root", "tenant-digest", "context", "seed",

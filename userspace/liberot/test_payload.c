@@ -200,7 +200,7 @@ static void compare_fsverity(struct payload *p)
 	    erot_chunk_open(&keys, p->shape.chunk_count - 1, ct, sizeof(ct), desc) ||
 	    erot_verity_desc_salt(desc, p->shape.image_len, vsalt, &err))
 		die("descriptor");
-	strcpy(salt_arg, "--salt=");
+	snprintf(salt_arg, sizeof(salt_arg), "--salt=");
 	erot_hex(vsalt, 32, salt_arg + 7);
 	/* Of this process: in the child the descriptor is closed by then. */
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), p->image);
