@@ -35,6 +35,7 @@ LIBRARIES=(
 	softhsm/libsofthsm2.so
 	x86_64-linux-gnu/libtss2-tcti-device.so.0
 	x86_64-linux-gnu/libgcc_s.so.1
+	x86_64-linux-gnu/libp11-kit.so.0
 )
 
 # asked for by the module by algorithm, so that its dependencies do not tell
