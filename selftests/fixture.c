@@ -211,7 +211,7 @@ static int run(char *const argv[])
 static int make_image(void)
 {
 	static const char *const dirs[] = { "", "/bin", "/data", "/proc", "/dev", "/mnt" };
-	char *const mkfs[] = { "mkfs.erofs", "--quiet", "-d1", "-b4096", "-E", "noinline_data",
+	char *const mkfs[] = { "mkfs.erofs", "--quiet", "-d1", "-E", "noinline_data",
 			       "-x-1", FX_DIR "/image.new", FX_DIR "/tree", NULL };
 	char path[PATH_MAX];
 	struct stat st;

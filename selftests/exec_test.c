@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The exec gate: what does not pass is killed before its first instruction. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "selftests/fixture.h"
+#include "selftests/harness.h"
+
+FIXTURE(gate) {
+	struct fx_session s;
+};
+
+FIXTURE_VARIANT(gate) {
+	struct fx_box box;
+	bool image_fd;
+};
+
+#define HOST_AGENT "/selftests/workload/agent"
+static const char *const quick[] = { "agent", "exit", "3", NULL };
+
+#define GATE(name, ...) FIXTURE_VARIANT_ADD(gate, name) = { .box = { __VA_ARGS__ } }
+
+GATE(no_new_privs_missing, .no_nnp = true);
+GATE(seccomp_missing, .no_seccomp = true);
+GATE(both_missing, .no_nnp = true, .no_seccomp = true);
+GATE(program_of_the_host, .program = HOST_AGENT, .argv = quick);
+GATE(session_inherited, .keep_session = true);
+GATE(memory_raised_after_bind, .late_memory = true);
+GATE(swap_raised_after_bind, .late_swap = true);
+GATE(traced, .traced = true);
+
+FIXTURE_SETUP(gate)
+{
+	self->s.n.fd = -1;
+	WORKS(fx_begin());
+}
+
+FIXTURE_TEARDOWN(gate)
+{
+	fx_end(&self->s);
+	WORKS(fx_nothing_left());
+}
+
+TEST_F(gate, kills)
+{
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { 0 };
+	struct erot_nl_session got;
+	struct erot_evidence ev;
+	int status;
+
+	WORKS(fx_launch(s, &k, &variant->box));
+	WORKS(fx_wait(s, 20, &status));
+	ASSERT_TRUE(WIFSIGNALED(status)) { TH_LOG("status 0x%x", status); }
+	ASSERT_EQ(SIGKILL, WTERMSIG(status));
+	WORKS(erot_nl_get(fx.nl, s->n.id, &got, &fx_err));
+	ASSERT_LE(EROT_STATE_DEAD, got.state);
+	ASSERT_EQ(EROT_END_EXEC_GATE, got.end);
+	WORKS(fx_evidence(s, 20, &ev));
+	ASSERT_EQ(EROT_END_EXEC_GATE, le32toh(ev.reason));
+	ASSERT_EQ(0, le32toh(ev.flags) & EROT_EV_RAN);
+	ASSERT_EQ(0, le32toh(ev.isolation) & (EROT_ISO_NO_NEW_PRIVS | EROT_ISO_SECCOMP));
+}
+
+FIXTURE(pass) {
+	struct fx_session s;
+};
+
+FIXTURE_SETUP(pass)
+{
+	self->s.n.fd = -1;
+	WORKS(fx_begin());
+}
+
+FIXTURE_TEARDOWN(pass)
+{
+	fx_end(&self->s);
+	WORKS(fx_nothing_left());
+}
+
+/* The same sandbox without any of that runs: it is the fault that kills. */
+TEST_F(pass, runs)
+{
+	struct fx_session *s = &self->s;
+	struct fx_box box = { .argv = quick };
+	struct fx_knobs k = { 0 };
+	struct erot_evidence ev;
+	const char *argv[] = { FX_AGENT, "exit", "3", NULL };
+	int status;
+
+	box.argv = argv;
+	WORKS(fx_launch(s, &k, &box));
+	WORKS(fx_wait(s, 20, &status));
+	ASSERT_TRUE(WIFEXITED(status)) { TH_LOG("status 0x%x", status); }
+	ASSERT_EQ(3, WEXITSTATUS(status));
+	WORKS(fx_evidence(s, 20, &ev));
+	ASSERT_EQ(EROT_END_EXIT, le32toh(ev.reason));
+	ASSERT_NE(0, le32toh(ev.flags) & EROT_EV_RAN);
+	ASSERT_EQ(EROT_ISO_ALL, le32toh(ev.isolation));
+}
+
+/* The gate looks at every exec, not only at the first. */
+TEST_F(pass, exec_again)
+{
+	struct fx_session *s = &self->s;
+	const char *argv[] = { FX_AGENT, "exec-from-thread", NULL };
+	struct fx_box box = { .argv = argv };
+	struct fx_knobs k = { 0 };
+	struct erot_evidence ev;
+	int status;
+
+	WORKS(fx_launch(s, &k, &box));
+	WORKS(fx_wait(s, 20, &status));
+	ASSERT_TRUE(WIFEXITED(status)) { TH_LOG("status 0x%x", status); }
+	ASSERT_EQ(9, WEXITSTATUS(status));
+	WORKS(fx_evidence(s, 20, &ev));
+	ASSERT_EQ(9 << 8, (int)le32toh(ev.exit_status));
+}
+
+/* RUNNING is not told before the gate was passed. */
+TEST_F(pass, running_is_told)
+{
+	struct fx_session *s = &self->s;
+	struct erot_nl_session got;
+	struct erot_nl_event e;
+	struct fx_knobs k = { 0 };
+	struct fx_box box = { 0 };
+	int fd;
+
+	WORKS(erot_nl_subscribe(fx.nl, &fd, &fx_err));
+	WORKS(fx_until_bind(s, &k));
+	WORKS(fx_box_bind(s, &box));
+	WORKS(fx_mount(s));
+	WORKS(erot_nl_get(fx.nl, s->n.id, &got, &fx_err));
+	ASSERT_EQ(EROT_STATE_BOUND, got.state);
+	WORKS(fx_box_exec(s));
+	WORKS(fx_wait_event(EROT_EVENT_RUNNING, 20, &e));
+	WORKS(erot_nl_get(fx.nl, s->n.id, &got, &fx_err));
+	ASSERT_EQ(EROT_STATE_RUNNING, got.state);
+	ASSERT_EQ(EROT_ISO_ALL, got.isolation);
+	ASSERT_NE(0, got.deadline);
+}
+
+FX_MAIN

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the sandbox reads is what was packed, or an error; never anything else. */
+#define _GNU_SOURCE
+#include <sys/wait.h>
+
+#include "common/io.h"
+#include "selftests/fixture.h"
+#include "selftests/harness.h"
+
+FIXTURE(read) {
+	struct fx_session s;
+	struct fx_payload payload;
+	struct agent_answer a;
+	uint64_t first;		/* chunk that FX_BIG begins in, or just behind */
+};
+
+/* Where FX_BIG lies in the image: its bytes are random, so they are found once. */
+static uint64_t find_big(struct __test_metadata *_metadata, int image)
+{
+	static uint8_t page[4096];
+	uint64_t off;
+
+	for (off = 0; !erot_pread_full(image, page, sizeof(page), off); off += sizeof(page))
+		if (!memcmp(page, fx.big, sizeof(page)))
+			return off;
+	ASSERT_TRUE(false) { TH_LOG("the image does not hold " FX_BIG); }
+	return 0;
+}
+
+FIXTURE_SETUP(read)
+{
+	struct fx_knobs k = { .payload = &self->payload };
+	struct fx_box box = { 0 };
+	int image = fx_image_copy();
+
+	self->s.n.fd = -1;
+	WORKS(fx_begin());
+	ASSERT_LE(0, image);
+	self->first = (find_big(_metadata, image) + EROT_CHUNK_SIZE - 1) / EROT_CHUNK_SIZE;
+	WORKS(fx_payload_make("read", image, &self->payload));
+	close(image);
+	WORKS(fx_launch(&self->s, &k, &box));
+}
+
+FIXTURE_TEARDOWN(read)
+{
+	fx_end(&self->s);
+	WORKS(fx_nothing_left());
+}
+
+static void same(struct __test_metadata *_metadata, struct fx_session *s, uint32_t op, uint64_t off,
+		 uint32_t len, struct agent_answer *a)
+{
+	uint32_t want = off >= FX_BIG_SIZE ? 0 :
+			len < FX_BIG_SIZE - off ? len : (uint32_t)(FX_BIG_SIZE - off);
+
+	WORKS(fx_read(s, op, FX_BIG, off, len, a));
+	ASSERT_EQ(0, a->err);
+	ASSERT_EQ(want, a->len);
+	ASSERT_EQ(0, memcmp(fx.big + off, a->data, want)) {
+		TH_LOG("other bytes at %llu, %u", (unsigned long long)off, len);
+	}
+}
+
+TEST_F_TIMEOUT(read, whole, 60)
+{
+	uint64_t off;
+
+	for (off = 0; off <= FX_BIG_SIZE; off += AGENT_DATA_MAX)
+		same(_metadata, &self->s, AGENT_READ, off, AGENT_DATA_MAX, &self->a);
+	/* a second time from the page cache */
+	same(_metadata, &self->s, AGENT_READ, 0, AGENT_DATA_MAX, &self->a);
+}
+
+TEST_F_TIMEOUT(read, random_offsets, 60)
+{
+	uint64_t x = 88172645463325252ULL;
+	uint32_t len;
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		len = (uint32_t)(x >> 40) % AGENT_DATA_MAX + 1;
+		same(_metadata, &self->s, AGENT_READ, x % FX_BIG_SIZE, len, &self->a);
+	}
+}
+
+TEST_F_TIMEOUT(read, mapped, 60)
+{
+	uint64_t off;
+
+	/* backwards, so that readahead does not do the work */
+	for (off = FX_BIG_SIZE / 4099 * 4099; off > 30 * 4099; off -= 30 * 4099)
+		same(_metadata, &self->s, AGENT_MAP, off - 4099, 4099, &self->a);
+}
+
+static void corrupt(struct __test_metadata *_metadata, struct fx_payload *p, uint64_t chunk)
+{
+	uint64_t at = chunk * EROT_CHUNK_STRIDE + 777;
+	uint8_t b;
+
+	ASSERT_EQ(0, erot_pread_full(p->fd, &b, 1, at));
+	b ^= 0x04;
+	ASSERT_EQ(0, erot_pwrite_full(p->fd, &b, 1, at));
+}
+
+/* One byte of one chunk: that chunk's reads fail, are told and counted; all else goes on. */
+TEST_F_TIMEOUT(read, damaged_while_running, 60)
+{
+	uint64_t chunk = self->first + 130, before = 129 * EROT_CHUNK_SIZE;
+	struct erot_nl_stats st[2];
+	struct erot_nl_session got;
+	struct erot_evidence ev;
+	struct erot_nl_event e;
+	int fd, status;
+
+	WORKS(erot_nl_subscribe(fx.nl, &fd, &fx_err));
+	WORKS(erot_nl_stats(fx.nl, &st[0], &fx_err));
+	same(_metadata, &self->s, AGENT_READ, 0, 4096, &self->a);
+	corrupt(_metadata, &self->payload, chunk);
+	/* offset in the file of the middle of the chunk, wherever the file begins */
+	WORKS(fx_read(&self->s, AGENT_MAP, FX_BIG, before + 2 * EROT_CHUNK_SIZE - 8192, 16,
+		      &self->a));
+	if (!self->a.err)	/* it begins a little earlier */
+		WORKS(fx_read(&self->s, AGENT_MAP, FX_BIG, before + EROT_CHUNK_SIZE, 16, &self->a));
+	ASSERT_EQ(AGENT_SIGBUS, self->a.err);
+	WORKS(fx_wait_event(EROT_EVENT_DAMAGED, 10, &e));
+	ASSERT_MEMEQ(self->s.n.id, e.id, EROT_ID_SIZE);
+	ASSERT_EQ(chunk, e.chunk);
+	WORKS(fx_read(&self->s, AGENT_READ, FX_BIG, before, 3 * EROT_CHUNK_SIZE, &self->a));
+	ASSERT_EQ(EIO, self->a.err);
+	/* bytes that came before the damage are right */
+	ASSERT_EQ(0, memcmp(fx.big + before, self->a.data, self->a.len));
+	WORKS(erot_nl_stats(fx.nl, &st[1], &fx_err));
+	ASSERT_LT(st[0].damaged, st[1].damaged);
+
+	/* nothing else */
+	same(_metadata, &self->s, AGENT_READ, 0, AGENT_DATA_MAX, &self->a);
+	same(_metadata, &self->s, AGENT_READ, 150 * EROT_CHUNK_SIZE, 4096, &self->a);
+	WORKS(erot_nl_get(fx.nl, self->s.n.id, &got, &fx_err));
+	ASSERT_EQ(EROT_STATE_RUNNING, got.state);
+
+	/* mended, it reads again */
+	corrupt(_metadata, &self->payload, chunk);
+	same(_metadata, &self->s, AGENT_READ, before, 3 * EROT_CHUNK_SIZE, &self->a);
+	ASSERT_EQ(0, kill(self->s.pid, SIGKILL));
+	WORKS(fx_wait(&self->s, 20, &status));
+	WORKS(fx_evidence(&self->s, 20, &ev));
+	ASSERT_EQ(EROT_EV_RAN | EROT_EV_DAMAGED | EROT_EV_RELEASED, le32toh(ev.flags));
+}
+
+/* Every chunk is authentic, but not where it stands. */
+TEST_F(read, chunks_exchanged)
+{
+	static uint8_t a[EROT_CHUNK_STRIDE], b[EROT_CHUNK_STRIDE];
+	uint64_t one = self->first + 130, two = self->first + 131;
+	struct fx_payload *p = &self->payload;
+
+	ASSERT_EQ(0, erot_pread_full(p->fd, a, sizeof(a), one * sizeof(a)));
+	ASSERT_EQ(0, erot_pread_full(p->fd, b, sizeof(b), two * sizeof(b)));
+	ASSERT_EQ(0, erot_pwrite_full(p->fd, b, sizeof(b), one * sizeof(a)));
+	ASSERT_EQ(0, erot_pwrite_full(p->fd, a, sizeof(a), two * sizeof(b)));
+	WORKS(fx_read(&self->s, AGENT_READ, FX_BIG, 131 * EROT_CHUNK_SIZE, 16, &self->a));
+	ASSERT_EQ(EIO, self->a.err);
+	ASSERT_EQ(0, self->a.len);
+}
+
+/* The chunk is authentic and in its place, but the image is another: only the tree tells. */
+TEST_F(read, chunk_of_another_image)
+{
+	static uint8_t plain[EROT_CHUNK_SIZE], cipher[EROT_CHUNK_STRIDE];
+	struct fx_payload *p = &self->payload;
+	struct erot_payload_keys keys;
+	uint64_t chunk = self->first + 130;
+
+	WORKS(erot_payload_keys(p->content_key, p->salt, &keys));
+	memset(plain, 0x41, sizeof(plain));
+	WORKS(erot_chunk_seal(&keys, chunk, plain, sizeof(plain), cipher));
+	ASSERT_EQ(0, erot_pwrite_full(p->fd, cipher, sizeof(cipher), chunk * sizeof(cipher)));
+	WORKS(fx_read(&self->s, AGENT_READ, FX_BIG, 131 * EROT_CHUNK_SIZE, 16, &self->a));
+	ASSERT_EQ(EIO, self->a.err);
+	ASSERT_EQ(0, self->a.len);
+}
+
+/* A block of the tree, authentic and in its place, that vouches for something else. */
+TEST_F(read, tree_of_another_image)
+{
+	static uint8_t plain[EROT_CHUNK_SIZE], cipher[EROT_CHUNK_STRIDE];
+	struct fx_payload *p = &self->payload;
+	struct erot_payload_keys keys;
+	uint64_t chunk = p->shape.chunk_count - 1 - p->shape.tree_len / EROT_CHUNK_SIZE;
+
+	/* root of the tree first: every hash that is not cached goes through it */
+	ASSERT_LT(0, p->shape.tree_len);
+	WORKS(erot_payload_keys(p->content_key, p->salt, &keys));
+	WORKS(erot_chunk_seal(&keys, chunk, plain, sizeof(plain), cipher));
+	for (; chunk < p->shape.chunk_count - 1; chunk++) {
+		WORKS(erot_chunk_seal(&keys, chunk, plain, sizeof(plain), cipher));
+		ASSERT_EQ(0, erot_pwrite_full(p->fd, cipher, sizeof(cipher),
+					      chunk * sizeof(cipher)));
+	}
+	/* the caches hold four blocks at most; a tree that fits has been read already */
+	if (p->shape.tree_len / EROT_CHUNK_SIZE > 4) {
+		WORKS(fx_read(&self->s, AGENT_READ, FX_BIG, 131 * EROT_CHUNK_SIZE, 16, &self->a));
+		ASSERT_EQ(EIO, self->a.err);
+	} else {
+		same(_metadata, &self->s, AGENT_READ, 131 * EROT_CHUNK_SIZE, 16, &self->a);
+	}
+}
+
+TEST_F(read, truncated_while_running)
+{
+	struct fx_payload *p = &self->payload;
+
+	ASSERT_EQ(0, ftruncate(p->fd, (off_t)((self->first + 130) * EROT_CHUNK_STRIDE + 5)));
+	WORKS(fx_read(&self->s, AGENT_READ, FX_BIG, 131 * EROT_CHUNK_SIZE, 16, &self->a));
+	ASSERT_EQ(EIO, self->a.err);
+	same(_metadata, &self->s, AGENT_READ, 0, 4096, &self->a);
+}
+
+/* Two sessions at once: each with keys, chunks, processes and an end of its own. */
+TEST_F_TIMEOUT(read, two_sessions, 60)
+{
+	static struct agent_answer other_answer;
+	struct fx_session other = { .n.fd = -1 };
+	struct fx_knobs k = { 0 };
+	struct fx_box box = { 0 };
+	struct erot_evidence ev;
+	struct erot_nl_stats st;
+	char path[64];
+	uint64_t off;
+	int status;
+
+	WORKS(fx_launch(&other, &k, &box));
+	for (off = 0; off < FX_BIG_SIZE / 4; off += 70001) {
+		same(_metadata, &self->s, AGENT_READ, off, 40000, &self->a);
+		same(_metadata, &other, AGENT_READ, FX_BIG_SIZE / 2 - off, 40000, &other_answer);
+	}
+	WORKS(erot_nl_stats(fx.nl, &st, &fx_err));
+	ASSERT_EQ(2, st.keys);
+	ASSERT_EQ(2, st.sessions);
+	/* neither sees the other's process */
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)other.pid);
+	WORKS(fx_read(&self->s, AGENT_READ, path, 0, 16, &self->a));
+	ASSERT_EQ(ENOENT, self->a.err);
+
+	ASSERT_EQ(0, kill(other.pid, SIGKILL));
+	WORKS(fx_wait(&other, 20, &status));
+	WORKS(fx_evidence(&other, 20, &ev));
+	ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(ev.flags));
+	fx_end(&other);
+	same(_metadata, &self->s, AGENT_READ, FX_BIG_SIZE - 50000, 40000, &self->a);
+}
+
+FX_MAIN
