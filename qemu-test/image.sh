@@ -122,7 +122,8 @@ system_programs()
 	cp -L /etc/ssl/openssl.cnf "$root/etc/ssl/"
 	ln -sf /etc/ssl/openssl.cnf "$root/usr/lib/ssl/openssl.cnf"
 	mkdir -p "$root/etc/softhsm"
-	cp -L /etc/softhsm/softhsm2.conf "$root/etc/softhsm/"
+	printf '%s\n' 'directories.tokendir = /var/lib/softhsm/tokens' \
+		'objectstore.backend = file' 'log.level = ERROR' >"$root/etc/softhsm/softhsm2.conf"
 	mkdir -p "$root/usr/lib/locale"
 	cp -r /usr/lib/locale/C.utf8 "$root/usr/lib/locale/"
 	for p in l/linux d/dumb v/vt100; do

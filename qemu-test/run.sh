@@ -113,6 +113,7 @@ fi
 printf '%q ' "$@" >"$work/command"
 echo >>"$work/command"
 (cd "$work" && echo command | cpio --quiet -o -H newc -R 0:0) >"$work/command.cpio"
+[ -e "$image/initrd" ] || die "$image holds no image"
 cat "$image/initrd" "$work/command.cpio" >"$work/initrd.all"
 
 devices=(-drive "file=$image/root.img,format=raw,if=none,id=root,cache=unsafe,snapshot=on"
