@@ -198,6 +198,8 @@ install: all
 	install -m 755 $(BUILD)/erot-hsm $(DESTDIR)$(PREFIX)/libexec/erot
 	install -m 644 uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux
 	install -m 644 $(BUILD)/erot.ko $(DESTDIR)/lib/modules/$(KVER)/updates
+	$(foreach m,$(wildcard Documentation/man/*.[1-8]),install -D -m 644 $(m) \
+		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
 	$(if $(DESTDIR),,depmod $(KVER))
 
 clean:

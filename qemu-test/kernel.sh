@@ -56,7 +56,7 @@ if [ ! -e "$done/vmlinuz" ]; then
 	else
 		mv "$dir/root/lib/modules/$kver" "$dir/modules"
 	fi
-	rm -rf "$dir/root" "$dir"/*.deb
+	rm -rf "$dir/root" "$dir"/*.deb "$dir/apt.log"
 	mv -T "$dir" "$done" 2>/dev/null || [ -e "$done/vmlinuz" ] || die "cannot write $done"
 fi
 echo "$done"
