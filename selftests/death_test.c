@@ -133,12 +133,12 @@ TEST_F(death, abort)
 	struct agent_request r = { .op = AGENT_ABORT };
 	int status;
 
-	/* a core file, were one made, would count in wait()'s status too */
+	/* the first process of a namespace is deaf to SIGABRT; abort() then falls on an hlt */
 	serving(_metadata, s, &k);
 	ASSERT_EQ(sizeof(r), send(s->sock, &r, sizeof(r), 0));
 	WORKS(fx_wait(s, 20, &status));
 	ASSERT_TRUE(WIFSIGNALED(status));
-	ASSERT_EQ(SIGABRT, WTERMSIG(status));
+	ASSERT_TRUE(WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGSEGV);
 	keys_are_gone(_metadata, s, EROT_END_KILLED);
 	told(_metadata, s, EROT_END_KILLED, RAN, status);
 }

@@ -264,12 +264,14 @@ TEST_F(envelope, superblock_checksum)
 
 /* ---- files that are none of those that may lie under a payload */
 
+/* Closes @fd: what it holds open may keep another session from its end. */
 static void backing(struct __test_metadata *_metadata, struct fx_session *s, int fd, int num,
 		    const char *words)
 {
 	ASSERT_LE(0, fd) { TH_LOG("no descriptor: %s", strerror(errno)); }
 	REFUSED(num, words, fx_attach_fds(s, s->env_fd, fd));
 	REFUSED(num, words, fx_attach_fds(s, fd, fx.payload.fd));
+	close(fd);
 }
 
 TEST_F(envelope, descriptors)
@@ -289,7 +291,7 @@ TEST_F(envelope, descriptors)
 	backing(_metadata, s, open(FX_DIR, O_RDONLY), EINVAL, "not a regular file");
 	backing(_metadata, s, open("/dev/zero", O_RDONLY), EINVAL, "not a regular file");
 	backing(_metadata, s, open("/proc/version", O_RDONLY), EOPNOTSUPP, "filesystem");
-	backing(_metadata, s, s->n.fd, EINVAL, "not a regular file");
+	backing(_metadata, s, dup(s->n.fd), EINVAL, "not a regular file");
 	/* a file of the right kind with the right bytes, opened anew, is as good */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->env_fd);
 	WORKS(fx_attach_fds(s, open(path, O_RDONLY | O_CLOEXEC), fx.payload.fd));
@@ -329,7 +331,7 @@ TEST_F(envelope, inside_a_payload)
 	/* the image descriptor of another session, and a file in its mount */
 	WORKS(fx_until_bind(&t, &k));
 	WORKS(fx_until_attach(s, &k));
-	backing(_metadata, s, t.image_fd, EOPNOTSUPP, "filesystem");
+	backing(_metadata, s, dup(t.image_fd), EOPNOTSUPP, "filesystem");
 	WORKS(fx_box_bind(&t, &box));
 	WORKS(fx_mount(&t));
 	backing(_metadata, s, openat(t.mount_fd, "data/small", O_RDONLY | O_CLOEXEC), EOPNOTSUPP,
@@ -397,7 +399,6 @@ TEST_F(envelope, on_fuse)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, fuse_serve, &dev));
 	fd = open("/tmp/fuse-file", O_RDONLY | O_CLOEXEC);
 	backing(_metadata, s, fd, EOPNOTSUPP, "filesystem");
-	close(fd);
 	umount2("/tmp/fuse-file", MNT_DETACH);
 	pthread_cancel(thread);
 	close(dev);
