@@ -340,12 +340,19 @@ void erot_notify(struct erot_session *s, enum erot_event event, u64 chunk)
 	genlmsg_multicast(&erot_nl_family, skb, 0, EROT_NLGRP_LIFECYCLE, GFP_NOFS);
 }
 
+/* Who may not ask may not listen either. */
+static int group_bind(int group)
+{
+	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
 int erot_netlink_init(void)
 {
 	int err;
 
 	/* The generator always says true; one machine has one family, in the first namespace. */
 	erot_nl_family.netnsok = false;
+	erot_nl_family.bind = group_bind;
 	err = genl_register_family(&erot_nl_family);
 	WRITE_ONCE(registered, !err);
 	return err;
