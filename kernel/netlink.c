@@ -340,11 +340,13 @@ void erot_notify(struct erot_session *s, enum erot_event event, u64 chunk)
 	genlmsg_multicast(&erot_nl_family, skb, 0, EROT_NLGRP_LIFECYCLE, GFP_NOFS);
 }
 
-/* Who may not ask may not listen either. */
-static int group_bind(int group)
-{
-	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
-}
+/* Who may not ask may not listen either; the generator knows CAP_NET_ADMIN only. */
+static const struct genl_multicast_group groups[] = {
+	[EROT_NLGRP_LIFECYCLE] = {
+		.name	= EROT_MCGRP_LIFECYCLE,
+		.flags	= GENL_MCAST_CAP_SYS_ADMIN,
+	},
+};
 
 int erot_netlink_init(void)
 {
@@ -352,7 +354,7 @@ int erot_netlink_init(void)
 
 	/* The generator always says true; one machine has one family, in the first namespace. */
 	erot_nl_family.netnsok = false;
-	erot_nl_family.bind = group_bind;
+	erot_nl_family.mcgrps = groups;
 	err = genl_register_family(&erot_nl_family);
 	WRITE_ONCE(registered, !err);
 	return err;
