@@ -54,7 +54,8 @@ TEST_F_TIMEOUT(envelope, every_byte_altered, 120)
 		ASSERT_EQ(0, erot_pwrite_full(s->env_fd, &s->env[i], 1, i));
 		/* the head says how much is read; behind it the digest decides */
 		ASSERT_TRUE(ret == -EKEYREJECTED ||
-			    (i < sizeof(struct erot_head) && (ret == -EPROTO || ret == -EMSGSIZE))) {
+			    (i < sizeof(struct erot_head) &&
+			     (ret == -EPROTO || ret == -EMSGSIZE))) {
 			TH_LOG("byte %zu: %d %s", i, ret, fx_err.text);
 		}
 		ASSERT_NE(NULL, strstr(fx_err.text, "envelope: "));
@@ -228,7 +229,7 @@ TEST_F(super, refused)
 	REFUSED(EPROTO, variant->words, fx_attach(&self->s));
 }
 
-/* The same without its checksum is let through: it is the patch that is refused, not the patching. */
+/* The same without its checksum is let through: refused is the patch, not the patching. */
 TEST_F(envelope, superblock_without_checksum)
 {
 	struct fx_knobs k = { .payload = &self->payload };
