@@ -57,7 +57,7 @@ WORKLOADS    := $(patsubst selftests/workload/%.c,$(BUILD)/selftests/workload/%,
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 .PHONY: all module userspace tests image deps check check-host check-guest check-all demo demo-run \
-	static install clean help
+	static install clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -110,12 +110,12 @@ $(call obj,$(HOSTTEST_SRC) $(SELFTEST_SRC) $(SELFLIB_SRC)): OURFLAGS += -Wno-sig
 define archive
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcsD $@ $^
+	ar rcsD $@ $(filter %.o,$^)
 endef
 
 define link
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(OURLDFLAGS) $(LDFLAGS) -o $@ $(1) $(LIBS)
+	$(CC) $(CFLAGS) $(OURLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 endef
 
 $(BUILD)/libcommon.a: $(call obj,$(common_SRC))
@@ -128,37 +128,37 @@ $(BUILD)/libselftest.a: $(call obj,$(SELFLIB_SRC))
 	$(archive)
 
 $(BUILD)/erotd: $(call obj,$(erotd_SRC)) $(LIBA)
-	$(call link,$^)
+	$(link)
 $(BUILD)/erot-hsm: $(call obj,userspace/dergd/hsm_main.c) $(LIBA)
-	$(call link,$^)
+	$(link)
 
 define tool
 $(BUILD)/$(1): $$(call obj,$$(wildcard tools/$(1)/*.c)) $$(LIBA)
-	$$(call link,$$^)
+	$$(link)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool,$(t))))
 
 define hosttest
 $(BUILD)/$(basename $(notdir $(1))): $$(call obj,$(1)) $$(LIBA)
-	$$(call link,$$^)
+	$$(link)
 endef
 $(foreach t,$(HOSTTEST_SRC),$(eval $(call hosttest,$(t))))
 
 $(SELFTESTS): $(BUILD)/selftests/%: $(BUILD)/obj/selftests/%.o $(BUILD)/libselftest.a $(LIBA)
-	$(call link,$^)
+	$(link)
 
 # static and position-dependent: it is all that an image needs
 $(BUILD)/selftests/workload/%: selftests/workload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(filter-out -fPIE,$(OURFLAGS)) -static -o $@ $< -lpthread
 
-# a list of sources that changed (a removed file) must relink what had it
+# a list of sources that changed must relink what had it: a removed file leaves no trace, and of
+# an added one that is older than the target make thinks nothing (objects are .SECONDARY)
 $(BUILD)/sources: FORCE
 	@mkdir -p $(BUILD)
 	@echo $(sort $(wildcard userspace/*/*.c tools/*/*.c selftests/*.c)) > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
-FORCE:
-$(LIBA) $(BUILD)/libselftest.a: | $(BUILD)/sources
+$(LIBA) $(BUILD)/libselftest.a $(PROGRAMS): $(BUILD)/sources
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
