@@ -126,10 +126,16 @@ layers_kernel()
 		"${files[@]}" | none
 }
 
-# common <- liberot <- erotd, dergd, tools
+# common <- liberot <- erotd, dergd, tools; no tool knows another
 layers_userspace()
 {
+	local t
+
 	{
+		includes 'tools/' userspace/*/*.[ch]
+		for t in ewc erotctl dergctl; do
+			includes 'tools/' "tools/$t"/*.[ch] | grep -v "\"tools/$t/"
+		done
 		includes '(liberot|dergd|erotd)/' userspace/common/*.[ch]
 		includes '(dergd|erotd)/' userspace/liberot/*.[ch]
 		includes 'erotd/' userspace/dergd/*.[ch]

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "liberot/show.h"
 #include "tools/dergctl/dergctl.h"
 
 static int check(const char *receipt_path, const char *evidence_path, const char *record_path)
@@ -35,7 +36,7 @@ static int check(const char *receipt_path, const char *evidence_path, const char
 		code = cli_fail(ret, &err);
 	if (!code && !(record_path && !strcmp(record_path, "-"))) {
 		printf("evidence: good\n");
-		ret = cli_show(ev, ev_len, NULL, 0, &err);
+		ret = erot_show(ev, ev_len, NULL, 0, &err);
 		if (ret)
 			code = cli_fail(ret, &err);
 	}

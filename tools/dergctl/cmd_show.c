@@ -4,6 +4,7 @@
 
 #include "tools/dergctl/dergctl.h"
 #include "liberot/cms.h"
+#include "liberot/show.h"
 
 int cmd_show(int argc, char **argv)
 {
@@ -37,7 +38,7 @@ int cmd_show(int argc, char **argv)
 	if (!ret)
 		ret = cli_read(argv[optind], &data, &len, &err);
 	if (!ret)
-		ret = cli_show(data, len, cert, json, &err);
+		ret = erot_show(data, len, cert, json, &err);
 	free(data);
 	X509_free(cert);
 	return ret ? cli_fail(ret, &err) : CLI_OK;

@@ -2,8 +2,8 @@
 #ifndef DERGCTL_H
 #define DERGCTL_H
 
+#include "common/cli.h"
 #include "dergd/authority.h"
-#include "tools/ewc/cli.h"
 
 /* --dir, made absolute */
 extern char dergctl_dir[PATH_MAX];

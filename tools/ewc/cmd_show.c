@@ -8,6 +8,7 @@
 
 #include "common/io.h"
 #include "liberot/cms.h"
+#include "liberot/show.h"
 #include "tools/ewc/ewc.h"
 
 /* Of an EWC only the envelope is read: the payload behind it may be huge. */
@@ -63,7 +64,7 @@ int cmd_show(int argc, char **argv)
 	if (!ret)
 		ret = read_head(argv[optind], &data, &len, &err);
 	if (!ret)
-		ret = cli_show(data, len, cert, json, &err);
+		ret = erot_show(data, len, cert, json, &err);
 	free(data);
 	X509_free(cert);
 	return ret ? cli_fail(ret, &err) : CLI_OK;

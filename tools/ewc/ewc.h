@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <openssl/x509.h>
 
-#include "tools/ewc/cli.h"
+#include "common/cli.h"
 #include "liberot/envelope.h"
 #include "liberot/grant.h"
 

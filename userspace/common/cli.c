@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/cli.h"
 #include "common/io.h"
-#include "tools/ewc/cli.h"
 
 static const char *program = "erot";
 static const struct cli_command *running;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What ewc and dergctl share; the sources are linked into both directories. */
-#ifndef EWC_CLI_H
-#define EWC_CLI_H
+/* Commands, errors, times and files of the command-line tools. */
+#ifndef EROT_COMMON_CLI_H
+#define EROT_COMMON_CLI_H
 
-#include <jansson.h>
-#include <openssl/x509.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,10 +43,5 @@ int cli_time(const char *text, uint64_t now, uint64_t *out);
 void cli_time_text(uint64_t t, char out[32]);
 int cli_read(const char *path, uint8_t **data, size_t *len, struct erot_error *err);
 int cli_write(const char *path, const void *data, size_t len, struct erot_error *err);
-
-/* cli_show.c */
-int cli_describe(const void *data, size_t len, X509 *signer, json_t **out,
-		 struct erot_error *err);
-int cli_show(const void *data, size_t len, X509 *signer, int json, struct erot_error *err);
 
 #endif

@@ -10,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cli.h"
 #include "common/io.h"
-#include "tools/ewc/cli.h"
 #include "liberot/cms.h"
 #include "liberot/envelope.h"
 #include "liberot/evidence.h"
 #include "liberot/grant.h"
 #include "liberot/names.h"
+#include "liberot/show.h"
 
 static json_t *hex(const void *data, size_t len)
 {
@@ -239,7 +240,7 @@ static int show_content(const void *data, size_t len, json_t *o, struct erot_err
 }
 
 /**
- * cli_describe() - a file as a JSON object
+ * erot_describe() - a file as a JSON object
  * @data: CMS, or content without a signature
  * @len: bytes
  * @signer: certificate to check the signature with, or NULL
@@ -251,7 +252,7 @@ static int show_content(const void *data, size_t len, json_t *o, struct erot_err
  *
  * Return: 0 or a negative errno.
  */
-int cli_describe(const void *data, size_t len, X509 *signer, json_t **out, struct erot_error *err)
+int erot_describe(const void *data, size_t len, X509 *signer, json_t **out, struct erot_error *err)
 {
 	json_t *o = json_object();
 	uint8_t *content = NULL;
@@ -318,8 +319,8 @@ static void print_lines(const json_t *o, int indent)
 }
 
 /**
- * cli_show() - prints a file
- * @data: as for cli_describe()
+ * erot_show() - prints a file
+ * @data: as for erot_describe()
  * @len: bytes
  * @signer: or NULL
  * @json: one JSON object instead of lines
@@ -327,12 +328,12 @@ static void print_lines(const json_t *o, int indent)
  *
  * Return: 0 or a negative errno.
  */
-int cli_show(const void *data, size_t len, X509 *signer, int json, struct erot_error *err)
+int erot_show(const void *data, size_t len, X509 *signer, int json, struct erot_error *err)
 {
 	json_t *o;
 	int ret;
 
-	ret = cli_describe(data, len, signer, &o, err);
+	ret = erot_describe(data, len, signer, &o, err);
 	if (ret)
 		return ret;
 	if (json) {

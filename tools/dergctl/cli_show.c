@@ -1,1 +1,0 @@
-../ewc/cli_show.c
