@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/error.h"
+#include "common/conf.h"
 
 #define EROTD_CONFIG_FILE	"/etc/erot/erotd.conf"
-#define EROTD_CONFIG_MAX	65536	/* bytes */
+#define EROTD_CONFIG_MAX	EROT_CONF_MAX
 #define EROTD_PROVIDER_ARGS	16
 #define EROTD_ID_RANGE		65536U	/* ids per launch */
 #define EROTD_SESSIONS_MAX	1024
