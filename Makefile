@@ -15,8 +15,8 @@ KMOD	= $(BUILD)/module-$(KVER)
 
 CC	?= gcc
 CFLAGS	?= -O2 -g
-OURFLAGS = -std=gnu11 -Wall -Wextra -Werror -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE \
-	   -Iuapi -Iuserspace -iquote . $(PKGFLAGS)
+OURFLAGS = -std=gnu11 -Wall -Wextra -Wno-missing-field-initializers -Werror -D_FORTIFY_SOURCE=2 \
+	   -fstack-protector-strong -fPIE -Iuapi -Iuserspace -iquote . $(PKGFLAGS)
 LDFLAGS	?= -Wl,-z,relro,-z,now
 OURLDFLAGS = -pie -Wl,--as-needed
 

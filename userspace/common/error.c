@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/error.h"
+#include "common/io.h"
 
 /* Texts may carry what a peer sent: nothing in them may move a terminal's cursor. */
 static void make_printable(char *s)
@@ -13,17 +14,55 @@ static void make_printable(char *s)
 			*s = '?';
 }
 
+static void fill(struct erot_error *err, const char *code, const char *expected,
+		 const char *actual, const char *fmt, va_list ap)
+{
+	snprintf(err->code, sizeof(err->code), "%s", code);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	snprintf(err->expected, sizeof(err->expected), "%s", expected);
+	snprintf(err->actual, sizeof(err->actual), "%s", actual);
+	make_printable(err->text);
+	make_printable(err->expected);
+	make_printable(err->actual);
+}
+
 int erot_fail(struct erot_error *err, int num, const char *code, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (!err)
 		return -num;
-	snprintf(err->code, sizeof(err->code), "%s", code);
 	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	fill(err, code, "", "", fmt, ap);
 	va_end(ap);
-	make_printable(err->text);
+	return -num;
+}
+
+int erot_fail_compared(struct erot_error *err, int num, const char *code, const char *expected,
+		       const char *actual, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return -num;
+	va_start(ap, fmt);
+	fill(err, code, expected, actual, fmt, ap);
+	va_end(ap);
+	return -num;
+}
+
+int erot_fail_digests(struct erot_error *err, int num, const char *code,
+		      const unsigned char expected[32], const unsigned char actual[32],
+		      const char *fmt, ...)
+{
+	char want[65], got[65];
+	va_list ap;
+
+	if (!err)
+		return -num;
+	va_start(ap, fmt);
+	fill(err, code, erot_hex(expected, 32, want), erot_hex(actual, 32, got), fmt, ap);
+	va_end(ap);
 	return -num;
 }
 

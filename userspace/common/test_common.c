@@ -28,6 +28,13 @@ static void test_error(void)
 	       "an error says what it was given, without control characters");
 	erot_error_prefix(&err, "file");
 	tap_ok(!strcmp(err.text, "file: x5y?[2J"), "prefix");
+	tap_ok(!err.expected[0] && !err.actual[0], "no values without a comparison");
+	tap_ok(erot_fail_digests(&err, EPERM, "b-code", (const uint8_t[32]){ 0xab },
+				 (const uint8_t[32]){ 0xcd, 1 }, "differ") == -EPERM &&
+	       !strncmp(err.expected, "ab0000", 6) && !strncmp(err.actual, "cd0100", 6) &&
+	       strlen(err.expected) == 64 && strlen(err.actual) == 64, "digests compared");
+	erot_fail(&err, EPERM, "c-code", "other");
+	tap_ok(!err.expected[0] && !err.actual[0], "values do not outlive their error");
 	memset(longest, 'l', sizeof(longest));
 	longest[sizeof(longest) - 1] = 0;
 	erot_fail(&err, EPERM, longest, "%s", longest);
