@@ -11,8 +11,11 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
 what=${1:-all}
 passed=0 failed=0 skipped=0
-counts=$(mktemp)
-trap 'rm -rf "$counts" "$counts.image"' EXIT
+# shellcheck source=scratch.sh
+. "$top/qemu-test/scratch.sh"
+scratch_begin :
+counts=$work/counts
+: >"$counts"
 
 die()
 {
@@ -53,7 +56,8 @@ host()
 	for t in "$top"/userspace/*/test_*.c; do
 		[ -e "$t" ] && tests+=("$(basename "$t" .c)")
 	done
-	EROT_RESULT=$counts "$top/qemu-test/guest-tests.sh" "$build" "${tests[@]}" || status=$?
+	EROT_RESULT=$counts scratch_run "$top/qemu-test/guest-tests.sh" "$build" "${tests[@]}" ||
+		status=$?
 	add host "$status"
 }
 
@@ -87,8 +91,8 @@ guests()
 		fi
 		status=0
 		# shellcheck disable=SC2086 # options are words
-		"$top/qemu-test/run.sh" -m "$memory" --append "$append" --timeout 1200 \
-			--image "$counts.image" --name "guest-$name" --result "$counts" $options \
+		scratch_run "$top/qemu-test/run.sh" -m "$memory" --append "$append" --timeout 1200 \
+			--image "$work/image" --name "guest-$name" --result "$counts" $options \
 			-- guest-tests /selftests "${tests[@]}" </dev/null || status=$?
 		add "guest $name" "$status"
 	done <"$top/selftests/config"
@@ -108,7 +112,7 @@ if [ "$what" != host ]; then
 	kver=${kver#module-}
 	[ -e "$build/module-$kver/erot.ko" ] || die "no module in build/: run make first"
 	export KVER=$kver
-	"$top/qemu-test/image.sh" "$kver" "$counts.image"
+	TMPDIR=$work scratch_run "$top/qemu-test/image.sh" "$kver" "$work/image"
 	guests
 fi
 

@@ -13,7 +13,9 @@ usage()
 	usage: run.sh [options] COMMAND [ARGUMENT...]
 	  -m MB            memory of the guest (1024)
 	  --swap SIZE      a disk of that size is used as swap, as in 512M
-	  --tpm            a TPM 2.0 (swtpm)
+	  --tpm            a TPM 2.0 (swtpm), new each time
+	  --tpm-state DIR  the same, and what makes it that TPM is kept in DIR
+	  --net            a network card: 10.0.2.15/24 in the guest, this host is 10.0.2.2
 	  --append STRING  more of a kernel command line; erot.open=1 is not implied
 	  --timeout SEC    hard limit (600)
 	  --name NAME      logs go to build/NAME.{console,kmsg} (guest)
@@ -31,12 +33,14 @@ die()
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
-memory=1024 swap='' tpm='' append='' limit=600 name=guest result='' image=''
+memory=1024 swap='' tpm='' tpm_state='' net='' append='' limit=600 name=guest result='' image=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	-m) memory=${2:?} && shift ;;
 	--swap) swap=${2:?} && shift ;;
 	--tpm) tpm=1 ;;
+	--tpm-state) tpm=1 tpm_state=${2:?} && shift ;;
+	--net) net=1 ;;
 	--append) append=$2 && shift ;;
 	--timeout) limit=${2:?} && shift ;;
 	--name) name=${2:?} && shift ;;
@@ -56,30 +60,25 @@ kver=${KVER:-$(find /usr/src -maxdepth 1 -name 'linux-headers-6.12*-cloud-amd64'
 [ -n "$kver" ] || die "no linux-headers-6.12*-cloud-amd64; try: make deps"
 
 mkdir -p "$build"
-work=$(mktemp -d "${TMPDIR:-/tmp}/erot-guest.XXXXXX")
 children=()
-# shellcheck disable=SC2317 # called by the trap
+# shellcheck disable=SC2317 # called at the end
 cleanup()
 {
 	local p
 
-	if [ -e "$work/swtpm.pid" ]; then
-		children+=("$(cat "$work/swtpm.pid")")
-	fi
 	for p in "${children[@]}"; do
-		kill "$p" 2>/dev/null || :
+		kill "$p" 2>/dev/null
 	done
 	wait
-	rm -rf "$work"
 }
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+# shellcheck source=scratch.sh
+. "$top/qemu-test/scratch.sh"
+scratch_begin cleanup
 
 kernel=$("$top/qemu-test/kernel.sh" "$kver") || exit 125
 if [ -z "$image" ]; then
 	image=$work
-	"$top/qemu-test/image.sh" "$kver" "$image" || exit 125
+	TMPDIR=$work scratch_run "$top/qemu-test/image.sh" "$kver" "$image" || exit 125
 fi
 
 # /dev/kvm may be there and not work: only a kernel that starts is a proof
@@ -92,6 +91,7 @@ kvm_works()
 		-display none -m 256 -no-reboot -serial stdio -kernel "$kernel/vmlinuz" \
 		-append "console=ttyS0 panic=-1" </dev/null 2>&1)
 	pid=$!
+	children=("$pid")
 	while read -r -t 15 -u "$fd" line; do
 		case $line in
 		*"Linux version"*) verdict=yes && break ;;
@@ -99,6 +99,7 @@ kvm_works()
 		esac
 	done
 	kill "$pid" 2>/dev/null || :
+	children=()
 	exec {fd}<&-
 	[ $verdict = yes ]
 }
@@ -116,6 +117,29 @@ echo >>"$work/command"
 [ -e "$image/initrd" ] || die "$image holds no image"
 cat "$image/initrd" "$work/command.cpio" >"$work/initrd.all"
 
+# State that is kept is made once, and has one user at a time.
+tpm_begin()
+{
+	local dir=${tpm_state:-$work/kept} state=tpm2-00.permall busy
+
+	mkdir -p "$dir" "$work/new"
+	dir=$(realpath "$dir")
+	exec {busy}>"$dir/.in-use"
+	flock -n "$busy" || die "$dir is in use"
+	if [ ! -e "$dir/$state" ]; then
+		swtpm_setup --tpm2 --tpmstate "$work/new" --pcr-banks sha256 --create-ek-cert \
+			--create-platform-cert --overwrite >"$work/swtpm.log" 2>&1 ||
+			die "swtpm_setup: $(tail -n 1 "$work/swtpm.log")"
+		cp "$work/new/$state" "$dir/$state.new"
+		mv "$dir/$state.new" "$dir/$state"
+	fi
+	# it goes into the background once its socket is there
+	swtpm socket --tpm2 --tpmstate "dir=$dir" --terminate --daemon \
+		--pid "file=$work/swtpm.pid" --ctrl "type=unixio,path=$work/tpm.sock" \
+		{scratch_lock}>&- >>"$work/swtpm.log" 2>&1 ||
+		die "swtpm: $(tail -n 1 "$work/swtpm.log")"
+}
+
 devices=(-drive "file=$image/root.img,format=raw,if=none,id=root,cache=unsafe,snapshot=on"
 	-device "virtio-blk-pci,drive=root,serial=erot-root")
 if [ -n "$swap" ]; then
@@ -124,16 +148,14 @@ if [ -n "$swap" ]; then
 		-device "virtio-blk-pci,drive=swap,serial=erot-swap")
 fi
 if [ -n "$tpm" ]; then
-	mkdir "$work/tpm"
-	swtpm_setup --tpm2 --tpmstate "$work/tpm" --pcr-banks sha256 --create-ek-cert \
-		--create-platform-cert --overwrite >"$work/swtpm.log" 2>&1 ||
-		die "swtpm_setup: $(tail -n 1 "$work/swtpm.log")"
-	# it goes into the background once its socket is there
-	swtpm socket --tpm2 --tpmstate "dir=$work/tpm" --terminate --daemon \
-		--pid "file=$work/swtpm.pid" --ctrl "type=unixio,path=$work/tpm.sock" \
-		>>"$work/swtpm.log" 2>&1 || die "swtpm: $(tail -n 1 "$work/swtpm.log")"
+	tpm_begin
 	devices+=(-chardev "socket,id=tpm,path=$work/tpm.sock"
 		-tpmdev "emulator,id=tpm0,chardev=tpm" -device "tpm-crb,tpmdev=tpm0")
+fi
+
+if [ -n "$net" ]; then
+	append+=" erot_net"
+	devices+=(-netdev "user,id=net" -device "virtio-net-pci,netdev=net,romfile=")
 fi
 
 port()
@@ -156,8 +178,8 @@ cmdline+=" rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 printk.devkmsg=
 mkfifo "$work/output"
 cat <"$work/output" &
 reader=$!
-# they end with this script, whatever ends it
-setpriv --pdeathsig TERM timeout -k 5 "$limit" setpriv --pdeathsig KILL \
+# they end with this script, whatever ends it; what snapshot=on writes is in $work too
+TMPDIR=$work setpriv --pdeathsig TERM timeout -k 5 "$limit" setpriv --pdeathsig KILL \
 	qemu-system-x86_64 "${accel[@]}" -m "$memory" -nodefaults -display none -no-reboot \
 	-kernel "$kernel/vmlinuz" -initrd "$work/initrd.all" -append "$cmdline $append" \
 	-serial "file:$work/console" -serial "file:$work/status" \
