@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* dergd.conf: see Documentation/man/dergd.8. Pure code but for settings_read(). */
+#ifndef DERGD_SETTINGS_H
+#define DERGD_SETTINGS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/conf.h"
+#include "dergd/hsm_wire.h"
+
+#define SETTINGS_FILE "/etc/erot/dergd.conf"
+
+/**
+ * struct settings - what the file says; texts are "" where it says nothing
+ * @listen: "address:port", "[address]:port"
+ * @certificate: chain of the server, PEM
+ * @key: of it, PEM
+ * @client_ca: PEM; client certificates must be issued by one of these, besides being known
+ * @database: "sqlite:/path", or "postgresql://..." as libpq reads it
+ * @token: RFC 7512 URI
+ * @softhsm_conf: of SoftHSM2, for the HSM helper
+ * @log_name: origin of the transparency log
+ * @ek_ca: directory of certificates that TPM makers sign endorsement keys with
+ * @require_host: EROT_HOST_* added to what manifests ask
+ * @memory_lock: refuse to start where memory cannot be locked
+ *
+ * @workers: threads for handlers
+ * @max_connections: at once
+ * @max_per_address: connections of one IPv4 address or IPv6 /64
+ * @max_header: bytes of a request's line and header together
+ * @max_queue: requests that wait for a worker
+ * @max_body_memory: bytes of all bodies being read together
+ *
+ * @header_timeout: seconds from the connection (TLS included) to the end of the first header
+ * @body_timeout: seconds from the header's end to the body's
+ * @send_timeout: seconds for the answer to be taken
+ * @idle_timeout: seconds from an answer to the end of the next header
+ * @drain_timeout: seconds for what runs when the service stops
+ *
+ * @challenge_seconds: that a challenge lasts
+ * @valid_seconds: from a session's start to its provisioning
+ * @receipt_seconds: that a receipt lasts where nobody says
+ * @grace_seconds: an epoch outlives its last launch by this
+ * @termination_grace: seconds after a launch's longest end, then it is unaccounted
+ */
+struct settings {
+	char listen[128];
+	char certificate[PATH_MAX];
+	char key[PATH_MAX];
+	char client_ca[PATH_MAX];
+	char database[1024];
+	char token[HSM_URI_MAX + 1];
+	char softhsm_conf[PATH_MAX];
+	char log_name[256];
+	char ek_ca[PATH_MAX];
+	uint32_t require_host;
+	bool memory_lock;
+
+	unsigned int workers;
+	unsigned int max_connections;
+	unsigned int max_per_address;
+	unsigned int max_header;
+	unsigned int max_queue;
+	unsigned int max_body_memory;
+
+	unsigned int header_timeout;
+	unsigned int body_timeout;
+	unsigned int send_timeout;
+	unsigned int idle_timeout;
+	unsigned int drain_timeout;
+
+	unsigned int challenge_seconds;
+	unsigned int valid_seconds;
+	unsigned int receipt_seconds;
+	unsigned int grace_seconds;
+	unsigned int termination_grace;
+};
+
+/**
+ * settings_parse() - read a configuration whole
+ * @err: as erot_conf_parse()
+ *
+ * Return: 0, -EINVAL or -ENOMEM; @out is written on success only.
+ */
+int settings_parse(const char *text, size_t len, const char *name, struct settings *out,
+		   struct erot_error *err);
+
+/* The same of a file; also -ENOENT, "not-found", and "io". */
+int settings_read(const char *path, struct settings *out, struct erot_error *err);
+
+/**
+ * settings_reloadable() - may a running service go from @old to @new?
+ * @err: "config-restart": names the first key that needs a restart
+ *
+ * Return: 0 or -EBUSY.
+ */
+int settings_reloadable(const struct settings *old, const struct settings *new,
+			struct erot_error *err);
+
+#endif
