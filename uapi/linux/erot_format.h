@@ -27,6 +27,7 @@
 #define EROT_CHUNK_STRIDE	(EROT_CHUNK_SIZE + EROT_TAG_SIZE)
 #define EROT_WRAPPED_SIZE	(EROT_KEY_SIZE + EROT_TAG_SIZE)
 #define EROT_VERITY_DESC_SIZE	256	/* struct fsverity_descriptor */
+#define EROT_LOG_SALT_SIZE	32
 
 /* Limits on what is accepted. */
 #define EROT_MANIFEST_MAX	32768
@@ -49,6 +50,7 @@
 #define EROT_LABEL_BOOT		"erot/boot/v1"		/* PCR extend */
 #define EROT_LABEL_QUOTE	"erot/quote/v1"		/* TPM qualifying data */
 #define EROT_LABEL_END		"erot/end/v1"		/* qualifying data, evidence */
+#define EROT_LABEL_LOG		"erot/log/v1"		/* commitment in the log */
 
 #define EROT_MAGIC		"EROTv1\r\n"
 #define EROT_MAGIC_SIZE		8
@@ -62,6 +64,7 @@ enum erot_purpose {
 	EROT_PURPOSE_RELEASE	= 5,	/* sealed private key */
 	EROT_PURPOSE_EVIDENCE	= 6,	/* MACed by the module */
 	EROT_PURPOSE_DESTRUCTION = 7,	/* destruction record */
+	EROT_PURPOSE_LOG_ENTRY	= 8,	/* leaf of the transparency log */
 };
 
 /**
@@ -323,6 +326,47 @@ struct erot_destruction {
 	struct erot_evidence evidence;
 	__le32	quote_len;
 	__le32	reserved;
+} __attribute__((packed));
+
+/* erot_log_entry.kind; the content that the commitment covers is said behind each */
+enum erot_log_kind {
+	EROT_LOG_ENROLMENT	= 1,	/* JSON */
+	EROT_LOG_STATEMENT	= 2,	/* struct erot_statement and what follows it */
+	EROT_LOG_ORDER		= 3,	/* struct erot_order */
+	EROT_LOG_RECEIPT	= 4,	/* struct erot_receipt and what follows it */
+	EROT_LOG_RELEASE	= 5,	/* JSON */
+	EROT_LOG_REFUSAL	= 6,	/* JSON */
+	EROT_LOG_TERMINATION	= 7,	/* JSON */
+	EROT_LOG_DESTRUCTION	= 8,	/* struct erot_destruction and what follows it */
+	EROT_LOG_UNACCOUNTED	= 9,	/* JSON: no evidence by the deadline */
+	EROT_LOG_ACCOUNTED	= 10,	/* JSON: closed by a later quote */
+	EROT_LOG_MACHINE_REVOKED = 11,	/* JSON */
+	EROT_LOG_RECEIPT_REVOKED = 12,	/* JSON */
+	EROT_LOG_EPOCH		= 13,	/* JSON: new, draining, destroyed */
+	EROT_LOG_POLICY		= 14,	/* JSON */
+	EROT_LOG_CLIENT		= 15,	/* JSON: added, removed */
+};
+
+/**
+ * struct erot_log_entry - a leaf of the transparency log
+ * @head:       purpose LOG_ENTRY
+ * @kind:       enum erot_log_kind
+ * @reserved:   0
+ * @time:       seconds since 1970
+ * @stream:     pseudonym of the tenant, random; zero: the provider's own entries
+ * @number:     running number in the stream, from 0
+ * @previous:   RFC 6962 leaf hash of the stream's entry before; zero for the first
+ * @commitment: SHA-256(lp(EROT_LABEL_LOG) lp(salt) lp(content)), salt of EROT_LOG_SALT_SIZE
+ */
+struct erot_log_entry {
+	struct erot_head head;
+	__le32	kind;
+	__le32	reserved;
+	__le64	time;
+	__u8	stream[EROT_DIGEST_SIZE];
+	__le64	number;
+	__u8	previous[EROT_DIGEST_SIZE];
+	__u8	commitment[EROT_DIGEST_SIZE];
 } __attribute__((packed));
 
 #endif /* _UAPI_LINUX_EROT_FORMAT_H */

@@ -62,6 +62,10 @@ int hsm_modulus(struct hsm *h, const char *key, uint8_t *n, size_t *n_len,
 		struct erot_error *err);
 int hsm_new_root(struct hsm *h, const char *root, struct erot_error *err);
 int hsm_new_rsa(struct hsm *h, const char *key, struct erot_error *err);
+int hsm_new_ed25519(struct hsm *h, const char *key, struct erot_error *err);
+int hsm_ed25519_public(struct hsm *h, const char *key, uint8_t pk[32], struct erot_error *err);
+int hsm_ed25519_sign(struct hsm *h, const char *key, const void *msg, size_t len, uint8_t sig[64],
+		     struct erot_error *err);
 int hsm_destroy(struct hsm *h, const char *root, struct erot_error *err);
 int hsm_list(struct hsm *h, int (*each)(void *ctx, const char *label), void *ctx,
 	     struct erot_error *err);
