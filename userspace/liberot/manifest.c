@@ -1,239 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/resource.h>
-#include <jansson.h>
 
 #include "common/io.h"
 #include "liberot/manifest.h"
+#include "liberot/manifest_json.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define JSON_INT_MAX	((1ULL << 53) - 1)	/* I-JSON: exact in every implementation */
-#define PATH_SIZE	80
 #define HASH_PREFIX	"sha256:"
-
-/*
- * A reader of one object: members are asked for by name, and whatever nobody asked for is an error.
- * The first failure is kept in ret and everything after it does nothing, so that callers check
- * once.
- */
-struct object {
-	json_t *json;		/* NULL: absent, all of its members take their defaults */
-	char path[PATH_SIZE];	/* "" for the whole */
-	size_t asked;
-	int *ret;
-	struct erot_error *err;
-};
-
-static void fail(struct object *o, const char *code, const char *member, const char *why)
-{
-	if (!*o->ret)
-		*o->ret = erot_fail(o->err, EINVAL, code, "manifest: %s%s%s: %s", o->path,
-				    *o->path && *member ? "." : "", member, why);
-}
-
-static json_t *member(struct object *o, const char *name)
-{
-	json_t *v;
-
-	if (*o->ret || !o->json)
-		return NULL;
-	v = json_object_get(o->json, name);
-	if (v)
-		o->asked++;
-	return v;
-}
-
-static void open_object(struct object *parent, const char *name, struct object *o)
-{
-	memset(o, 0, sizeof(*o));
-	o->ret = parent->ret;
-	o->err = parent->err;
-	snprintf(o->path, sizeof(o->path), "%.60s%s%s", parent->path, *parent->path ? "." : "",
-		 name);
-	o->json = member(parent, name);
-	if (o->json && !json_is_object(o->json)) {
-		fail(parent, "manifest-type", name, "must be an object");
-		o->json = NULL;
-	}
-}
-
-/* Which of the members @known was not asked for? Names are short, so that a hostile one is cut. */
-static void close_object(struct object *o, const char *const *known)
-{
-	const char *key;
-	char shown[40];
-	json_t *v;
-
-	if (*o->ret || !o->json || json_object_size(o->json) == o->asked)
-		return;
-	json_object_foreach(o->json, key, v) {
-		const char *const *k = known;
-
-		while (*k && strcmp(*k, key))
-			k++;
-		if (!*k) {
-			snprintf(shown, sizeof(shown), "%s", key);
-			fail(o, "manifest-unknown", shown, "unknown member");
-			return;
-		}
-	}
-}
-
-static bool get_uint(struct object *o, const char *name, uint64_t min, uint64_t max, uint64_t *out)
-{
-	json_t *v = member(o, name);
-	char why[80];
-	json_int_t n;
-
-	if (!v)
-		return false;
-	if (!json_is_integer(v)) {
-		fail(o, "manifest-type", name, "must be an integer");
-		return false;
-	}
-	n = json_integer_value(v);
-	if (n < 0 || (uint64_t)n < min || (uint64_t)n > max) {
-		snprintf(why, sizeof(why), "must be %" PRIu64 " to %" PRIu64, min, max);
-		fail(o, "manifest-value", name, why);
-		return false;
-	}
-	*out = (uint64_t)n;
-	return true;
-}
-
-static void get_bool(struct object *o, const char *name, bool *out)
-{
-	json_t *v = member(o, name);
-
-	if (v && !json_is_boolean(v))
-		fail(o, "manifest-type", name, "must be true or false");
-	else if (v)
-		*out = json_is_true(v);
-}
-
-/* I-JSON, 2.1: no noncharacters. jansson has checked the UTF-8, surrogates and zero bytes. */
-static bool has_noncharacter(const char *s)
-{
-	const unsigned char *p = (const unsigned char *)s;
-
-	for (; *p; p++) {
-		if (p[0] == 0xef && p[1] == 0xb7 && p[2] >= 0x90 && p[2] <= 0xaf)
-			return true;	/* U+FDD0 to U+FDEF */
-		if (p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe)
-			return true;	/* U+FFFE, U+FFFF */
-		if (p[0] >= 0xf0 && (p[1] & 0x0f) == 0x0f && p[2] == 0xbf && p[3] >= 0xbe)
-			return true;	/* the last two of any other plane */
-	}
-	return false;
-}
-
-static const char *string_of(struct object *o, const char *name, json_t *v)
-{
-	const char *s;
-
-	if (!json_is_string(v)) {
-		fail(o, "manifest-type", name, "must be a string");
-		return NULL;
-	}
-	s = json_string_value(v);
-	if (has_noncharacter(s)) {
-		fail(o, "manifest-value", name, "has a Unicode noncharacter");
-		return NULL;
-	}
-	return s;
-}
-
-static const char *get_string(struct object *o, const char *name)
-{
-	json_t *v = member(o, name);
-
-	return v ? string_of(o, name, v) : NULL;
-}
-
-static char *copy(struct object *o, const char *s)
-{
-	char *c = strdup(s);
-
-	if (!c && !*o->ret)
-		*o->ret = erot_fail(o->err, ENOMEM, "no-memory", "manifest: out of memory");
-	return c;
-}
-
-static json_t *get_array(struct object *o, const char *name, size_t max)
-{
-	json_t *v = member(o, name);
-
-	if (!v)
-		return NULL;
-	if (!json_is_array(v)) {
-		fail(o, "manifest-type", name, "must be an array");
-		return NULL;
-	}
-	if (json_array_size(v) > max) {
-		fail(o, "manifest-value", name, "has too many members");
-		return NULL;
-	}
-	return v;
-}
-
-static void get_strings(struct object *o, const char *name, char ***out, size_t *n)
-{
-	json_t *a = get_array(o, name, EROT_MANIFEST_STRINGS_MAX);
-	size_t i, size = a ? json_array_size(a) : 0;
-	char at[48];
-
-	if (*o->ret)
-		return;
-	*out = calloc(size + 1, sizeof(char *));
-	if (!*out) {
-		*o->ret = erot_fail(o->err, ENOMEM, "no-memory", "manifest: out of memory");
-		return;
-	}
-	for (i = 0; i < size && !*o->ret; i++) {
-		const char *s;
-
-		snprintf(at, sizeof(at), "%.8s[%zu]", name, i);
-		s = string_of(o, at, json_array_get(a, i));
-		if (s)
-			(*out)[i] = copy(o, s);
-		*n = i + 1;
-	}
-}
-
-/* An array of names, each of which stands for a bit; none may stand twice. */
-static void get_bits(struct object *o, const char *name, int (*bit)(const char *), uint64_t *out)
-{
-	json_t *a = get_array(o, name, 64);
-	uint64_t bits = 0;
-	char at[48], why[64];
-	size_t i;
-
-	if (!a)
-		return;
-	for (i = 0; i < json_array_size(a) && !*o->ret; i++) {
-		const char *s;
-		int b;
-
-		snprintf(at, sizeof(at), "%.20s[%zu]", name, i);
-		s = string_of(o, at, json_array_get(a, i));
-		if (!s)
-			return;
-		b = bit(s);
-		if (b < 0 || bits & 1ULL << b) {
-			snprintf(why, sizeof(why), "%s name \"%.32s\"",
-				 b < 0 ? "unknown" : "repeated",
-				 s);
-			fail(o, "manifest-value", at, why);
-			return;
-		}
-		bits |= 1ULL << b;
-	}
-	*out = bits;
-}
 
 static int mask_to_bit(uint32_t mask)
 {
@@ -290,119 +68,120 @@ static const struct {
 	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING }, { "RLIMIT_STACK", RLIMIT_STACK },
 };
 
-static void get_rlimits(struct object *process, struct erot_manifest *m)
+static void get_rlimits(struct mjson *process, struct erot_manifest *m)
 {
 	static const char *const known[] = { "type", "soft", "hard", NULL };
-	json_t *a = get_array(process, "rlimits", EROT_MANIFEST_RLIMITS_MAX);
+	json_t *a = mjson_array(process, "rlimits", EROT_MANIFEST_RLIMITS_MAX);
 	size_t i, j;
 
 	for (i = 0; a && i < json_array_size(a) && !*process->ret; i++) {
 		struct erot_rlimit *r = &m->rlimits[i];
-		struct object o = { .json = json_array_get(a, i), .ret = process->ret,
+		struct mjson o = { .json = json_array_get(a, i), .ret = process->ret,
 				    .err = process->err };
 		const char *name;
 
 		snprintf(o.path, sizeof(o.path), "process.rlimits[%zu]", i);
 		if (!json_is_object(o.json)) {
-			fail(&o, "manifest-type", "", "must be an object");
+			mjson_fail(&o, "manifest-type", "", "must be an object");
 			return;
 		}
-		name = get_string(&o, "type");
-		if (!name || !get_uint(&o, "soft", 0, JSON_INT_MAX, &r->soft) ||
-		    !get_uint(&o, "hard", 0, JSON_INT_MAX, &r->hard)) {
-			fail(&o, "manifest-missing", "", "type, soft and hard are required");
+		name = mjson_string(&o, "type");
+		if (!name || !mjson_uint(&o, "soft", 0, JSON_INT_MAX, &r->soft) ||
+		    !mjson_uint(&o, "hard", 0, JSON_INT_MAX, &r->hard)) {
+			mjson_fail(&o, "manifest-missing", "", "type, soft and hard are required");
 			return;
 		}
 		if (r->soft > r->hard)
-			fail(&o, "manifest-value", "soft", "is above hard");
+			mjson_fail(&o, "manifest-value", "soft", "is above hard");
 		for (j = 0; j < COUNT(rlimit_names); j++)
 			if (!strcmp(rlimit_names[j].name, name))
 				break;
 		if (j == COUNT(rlimit_names)) {
-			fail(&o, "manifest-value", "type", "unknown, or not the manifest's to set");
+			mjson_fail(&o, "manifest-value", "type",
+				   "unknown, or not the manifest's to set");
 			return;
 		}
 		r->type = rlimit_names[j].type;
 		for (j = 0; j < i; j++)
 			if (m->rlimits[j].type == r->type)
-				fail(&o, "manifest-value", "type", "stands twice");
-		close_object(&o, known);
+				mjson_fail(&o, "manifest-value", "type", "stands twice");
+		mjson_close(&o, known);
 		m->n_rlimits = i + 1;
 	}
 }
 
-static void get_process(struct object *top, struct erot_manifest *m)
+static void get_process(struct mjson *top, struct erot_manifest *m)
 {
 	static const char *const known[] = { "args", "env", "cwd", "user", "capabilities",
 					     "rlimits", "terminal", NULL };
 	static const char *const known_user[] = { "uid", "gid", NULL };
 	uint64_t uid = 0, gid = 0;
-	struct object o, user;
+	struct mjson o, user;
 	const char *cwd;
 	size_t i;
 
-	open_object(top, "process", &o);
-	get_strings(&o, "args", &m->args, &m->n_args);
+	mjson_open(top, "process", &o);
+	mjson_strings(&o, "args", &m->args, &m->n_args);
 	if (!*o.ret && !m->n_args)
-		fail(&o, "manifest-missing", "args", "required, and not empty");
+		mjson_fail(&o, "manifest-missing", "args", "required, and not empty");
 	if (!*o.ret && m->args[0][0] != '/')
-		fail(&o, "manifest-value", "args[0]", "must be an absolute path");
-	get_strings(&o, "env", &m->env, &m->n_env);
+		mjson_fail(&o, "manifest-value", "args[0]", "must be an absolute path");
+	mjson_strings(&o, "env", &m->env, &m->n_env);
 	for (i = 0; !*o.ret && i < m->n_env; i++)
 		if (!strchr(m->env[i], '=') || m->env[i][0] == '=')
-			fail(&o, "manifest-value", "env", "members must be NAME=value");
-	cwd = get_string(&o, "cwd");
+			mjson_fail(&o, "manifest-value", "env", "members must be NAME=value");
+	cwd = mjson_string(&o, "cwd");
 	if (!cwd)
 		cwd = "/";
 	if (cwd[0] != '/')
-		fail(&o, "manifest-value", "cwd", "must be an absolute path");
-	m->cwd = copy(&o, cwd);
-	open_object(&o, "user", &user);
-	get_uint(&user, "uid", 0, 65535, &uid);
-	get_uint(&user, "gid", 0, 65535, &gid);
-	close_object(&user, known_user);
+		mjson_fail(&o, "manifest-value", "cwd", "must be an absolute path");
+	m->cwd = mjson_copy(&o, cwd);
+	mjson_open(&o, "user", &user);
+	mjson_uint(&user, "uid", 0, 65535, &uid);
+	mjson_uint(&user, "gid", 0, 65535, &gid);
+	mjson_close(&user, known_user);
 	m->uid = (uint32_t)uid;
 	m->gid = (uint32_t)gid;
-	get_bits(&o, "capabilities", capability_bit, &m->capabilities);
+	mjson_bits(&o, "capabilities", capability_bit, &m->capabilities);
 	get_rlimits(&o, m);
-	get_bool(&o, "terminal", &m->terminal);
-	close_object(&o, known);
+	mjson_bool(&o, "terminal", &m->terminal);
+	mjson_close(&o, known);
 }
 
-static void get_resources(struct object *top, struct erot_manifest *m)
+static void get_resources(struct mjson *top, struct erot_manifest *m)
 {
 	static const char *const known_linux[] = { "resources", NULL };
 	static const char *const known_res[] = { "memory", "pids", "cpu", NULL };
 	static const char *const known_limit[] = { "limit", NULL };
 	static const char *const known_cpu[] = { "quota", "period", NULL };
-	struct object linux_, res, memory, pids, cpu;
+	struct mjson linux_, res, memory, pids, cpu;
 	uint64_t n = 128;
 
 	m->memory_limit = 256ULL << 20;
 	m->cpu_period = 100000;
-	open_object(top, "linux", &linux_);
-	open_object(&linux_, "resources", &res);
-	open_object(&res, "memory", &memory);
-	get_uint(&memory, "limit", EROT_MANIFEST_MEMORY_MIN, JSON_INT_MAX, &m->memory_limit);
-	close_object(&memory, known_limit);
-	open_object(&res, "pids", &pids);
-	get_uint(&pids, "limit", 1, 4194304, &n);
-	close_object(&pids, known_limit);
+	mjson_open(top, "linux", &linux_);
+	mjson_open(&linux_, "resources", &res);
+	mjson_open(&res, "memory", &memory);
+	mjson_uint(&memory, "limit", EROT_MANIFEST_MEMORY_MIN, JSON_INT_MAX, &m->memory_limit);
+	mjson_close(&memory, known_limit);
+	mjson_open(&res, "pids", &pids);
+	mjson_uint(&pids, "limit", 1, 4194304, &n);
+	mjson_close(&pids, known_limit);
 	m->pids_limit = (uint32_t)n;
-	open_object(&res, "cpu", &cpu);
-	get_uint(&cpu, "quota", 0, 1000000000, &m->cpu_quota);
+	mjson_open(&res, "cpu", &cpu);
+	mjson_uint(&cpu, "quota", 0, 1000000000, &m->cpu_quota);
 	/* limits of cpu.max in the kernel */
-	get_uint(&cpu, "period", 1000, 1000000, &m->cpu_period);
+	mjson_uint(&cpu, "period", 1000, 1000000, &m->cpu_period);
 	if (m->cpu_quota && m->cpu_quota < 1000)
-		fail(&cpu, "manifest-value", "quota", "must be 0 or at least 1000");
-	close_object(&cpu, known_cpu);
-	close_object(&res, known_res);
-	close_object(&linux_, known_linux);
+		mjson_fail(&cpu, "manifest-value", "quota", "must be 0 or at least 1000");
+	mjson_close(&cpu, known_cpu);
+	mjson_close(&res, known_res);
+	mjson_close(&linux_, known_linux);
 }
 
-static void get_hostname(struct object *top, struct erot_manifest *m)
+static void get_hostname(struct mjson *top, struct erot_manifest *m)
 {
-	const char *s = get_string(top, "hostname");
+	const char *s = mjson_string(top, "hostname");
 	size_t len;
 
 	if (!s)
@@ -410,29 +189,31 @@ static void get_hostname(struct object *top, struct erot_manifest *m)
 	len = strlen(s);
 	if (!len || len > EROT_MANIFEST_HOSTNAME_MAX || s[0] == '-' || s[0] == '.' ||
 	    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") != len)
-		fail(top, "manifest-value", "hostname", "1 to 63 letters, digits, '-' and '.'");
-	m->hostname = copy(top, s);
+		mjson_fail(top, "manifest-value", "hostname",
+			   "1 to 63 letters, digits, '-' and '.'");
+	m->hostname = mjson_copy(top, s);
 }
 
-static void get_erot(struct object *top, struct erot_manifest *m)
+static void get_erot(struct mjson *top, struct erot_manifest *m)
 {
 	static const char *const known[] = { "codeHash", "maxRuntime", "isolation", "requireHost",
 					     NULL };
 	uint64_t runtime = 3600, isolation = EROT_ISO_ALL, host = EROT_HOST_ALL;
-	struct object o;
+	struct mjson o;
 	const char *s;
 
-	open_object(top, "erot", &o);
-	s = get_string(&o, "codeHash");
+	mjson_open(top, "erot", &o);
+	s = mjson_string(&o, "codeHash");
 	if (!s)
-		fail(&o, "manifest-missing", "codeHash", "required");
+		mjson_fail(&o, "manifest-missing", "codeHash", "required");
 	else if (strncmp(s, HASH_PREFIX, strlen(HASH_PREFIX)) ||
 		 erot_unhex(s + strlen(HASH_PREFIX), m->code_hash, sizeof(m->code_hash)))
-		fail(&o, "manifest-value", "codeHash", "must be \"sha256:\" and 64 hex digits");
-	get_uint(&o, "maxRuntime", 1, EROT_MANIFEST_RUNTIME_MAX, &runtime);
-	get_bits(&o, "isolation", isolation_bit, &isolation);
-	get_bits(&o, "requireHost", host_bit, &host);
-	close_object(&o, known);
+		mjson_fail(&o, "manifest-value", "codeHash",
+			   "must be \"sha256:\" and 64 hex digits");
+	mjson_uint(&o, "maxRuntime", 1, EROT_MANIFEST_RUNTIME_MAX, &runtime);
+	mjson_bits(&o, "isolation", isolation_bit, &isolation);
+	mjson_bits(&o, "requireHost", host_bit, &host);
+	mjson_close(&o, known);
 	m->max_runtime = (uint32_t)runtime;
 	m->isolation = (uint32_t)isolation;
 	m->require_host = (uint32_t)host;
@@ -463,7 +244,7 @@ int erot_manifest_parse(const void *text, size_t len, struct erot_manifest *m,
 {
 	static const char *const known[] = { "process", "root", "hostname", "linux", "erot", NULL };
 	static const char *const known_root[] = { "readonly", NULL };
-	struct object top = { .err = err }, root;
+	struct mjson top = { .err = err }, root;
 	json_t *json;
 	int ret;
 
@@ -474,13 +255,13 @@ int erot_manifest_parse(const void *text, size_t len, struct erot_manifest *m,
 	top.json = json;
 	top.ret = &ret;
 	get_process(&top, m);
-	open_object(&top, "root", &root);
-	get_bool(&root, "readonly", &m->readonly);
-	close_object(&root, known_root);
+	mjson_open(&top, "root", &root);
+	mjson_bool(&root, "readonly", &m->readonly);
+	mjson_close(&root, known_root);
 	get_hostname(&top, m);
 	get_resources(&top, m);
 	get_erot(&top, m);
-	close_object(&top, known);
+	mjson_close(&top, known);
 	json_decref(json);
 	if (ret)
 		erot_manifest_free(m);
