@@ -228,6 +228,13 @@ int fx_nothing_left(void);
 /* A file of FX_DIR that has no name any more. */
 int fx_temp_file(const void *data, size_t len);
 
+/* Kills what is left in it first. */
+void fx_remove_cgroup(struct fx_session *s);
+
+/* CLOCK_MONOTONIC, and how far it is from @end, never below 0. */
+uint64_t fx_now_ms(void);
+int fx_left_ms(uint64_t end);
+
 /* Passes until CLOCK_BOOTTIME has moved on by so much. */
 void fx_let_pass(unsigned int milliseconds);
 
