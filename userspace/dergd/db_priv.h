@@ -53,7 +53,6 @@ struct db_ops {
  * @read:    of the kind DB_READ
  * @failed:  a statement has failed: what follows is refused, and there is no COMMIT
  * @verdict: of the first failure
- * @why:     what it was
  * @open_rows: results not ended yet
  */
 struct db {

@@ -275,6 +275,45 @@ int hsm_new_rsa(struct hsm *h, const char *key, struct erot_error *err)
 	return finish(h, &req, NULL, 0, err);
 }
 
+/* An Ed25519 key for signed notes; -EEXIST, "hsm-key"; "hsm-mechanism" where the token cannot. */
+int hsm_new_ed25519(struct hsm *h, const char *key, struct erot_error *err)
+{
+	struct erot_buf req;
+
+	begin(&req, HSM_NEW_ED25519, key);
+	return finish(h, &req, NULL, 0, err);
+}
+
+/* Its public half, as RFC 8032 has it. */
+int hsm_ed25519_public(struct hsm *h, const char *key, uint8_t pk[32], struct erot_error *err)
+{
+	struct erot_buf req;
+
+	begin(&req, HSM_ED25519_PUBLIC, key);
+	return finish(h, &req, pk, 32, err);
+}
+
+/**
+ * hsm_ed25519_sign() - pure Ed25519, RFC 8032
+ * @h: open
+ * @key: label
+ * @msg: whole message, at most HSM_NOTE_MAX bytes
+ * @len: bytes
+ * @sig: filled
+ * @err: reason
+ *
+ * Return: 0 or a negative errno.
+ */
+int hsm_ed25519_sign(struct hsm *h, const char *key, const void *msg, size_t len, uint8_t sig[64],
+		     struct erot_error *err)
+{
+	struct erot_buf req;
+
+	begin(&req, HSM_ED25519_SIGN, key);
+	erot_buf_lp(&req, msg, len);
+	return finish(h, &req, sig, 64, err);
+}
+
 /* Destroys a derivation root, and sees that it is gone; -ENOENT, "hsm-key". */
 int hsm_destroy(struct hsm *h, const char *root, struct erot_error *err)
 {

@@ -177,6 +177,37 @@ static int serve_modulus(struct p11 *t, const char *key, struct erot_reader *r,
 	return ret;
 }
 
+static int serve_ed25519_public(struct p11 *t, const char *key, struct erot_reader *r,
+				struct erot_buf *out, struct erot_error *err)
+{
+	uint8_t pk[32];
+	int ret;
+
+	ret = done(r, err);
+	if (!ret)
+		ret = p11_ed25519_public(t, key, pk, err);
+	if (!ret)
+		erot_buf_add(out, pk, sizeof(pk));
+	return ret;
+}
+
+static int serve_ed25519_sign(struct p11 *t, const char *key, struct erot_reader *r,
+			      struct erot_buf *out, struct erot_error *err)
+{
+	const uint8_t *msg;
+	uint8_t sig[64];
+	size_t len = 0;
+	int ret;
+
+	msg = erot_read_lp(r, HSM_NOTE_MAX, &len);
+	ret = done(r, err);
+	if (!ret)
+		ret = p11_ed25519_sign(t, key, msg, len, sig, err);
+	if (!ret)
+		erot_buf_add(out, sig, sizeof(sig));
+	return ret;
+}
+
 /**
  * struct listing - labels being put together
  * @labels: lp() of each
@@ -247,6 +278,13 @@ static int serve_label(struct server *s, uint32_t op, struct erot_reader *r,
 	case HSM_NEW_RSA:
 		ret = done(r, err);
 		return ret ?: p11_generate_rsa(t, label, err);
+	case HSM_NEW_ED25519:
+		ret = done(r, err);
+		return ret ?: p11_generate_ed25519(t, label, err);
+	case HSM_ED25519_PUBLIC:
+		return serve_ed25519_public(t, label, r, out, err);
+	case HSM_ED25519_SIGN:
+		return serve_ed25519_sign(t, label, r, out, err);
 	case HSM_DESTROY:
 		ret = done(r, err);
 		return ret ?: p11_destroy(t, label, err);

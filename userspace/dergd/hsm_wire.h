@@ -18,6 +18,7 @@
 #define HSM_LABEL_MAX	191
 #define HSM_SO_PIN_MAX	64
 #define HSM_RSA_MAX	512
+#define HSM_NOTE_MAX	4096
 
 enum hsm_op {
 	HSM_OPEN = 1,	/* lp(URI) -> nothing */
@@ -31,6 +32,9 @@ enum hsm_op {
 	HSM_NEW_RSA,	/* lp(key) -> nothing */
 	HSM_DESTROY,	/* lp(root) -> nothing */
 	HSM_LIST,	/* nothing -> u32 count, lp(label) of each secret key */
+	HSM_NEW_ED25519, /* lp(key) -> nothing */
+	HSM_ED25519_PUBLIC, /* lp(key) -> public key */
+	HSM_ED25519_SIGN, /* lp(key), lp(message) -> signature, 64 bytes */
 };
 
 /* Fields of HSM_RELEASE in wire order: pk, receipt, session_pk, boot_pk (32 bytes each),

@@ -71,4 +71,10 @@ int p11_destroy(struct p11 *t, const char *label, struct erot_error *err);
 int p11_list(struct p11 *t, int (*each)(void *ctx, const char *label), void *ctx,
 	     struct erot_error *err);
 
+/* p11_note.c */
+int p11_generate_ed25519(struct p11 *t, const char *label, struct erot_error *err);
+int p11_ed25519_public(struct p11 *t, const char *label, uint8_t pk[32], struct erot_error *err);
+int p11_ed25519_sign(struct p11 *t, const char *label, const uint8_t *msg, size_t len,
+		     uint8_t sig[64], struct erot_error *err);
+
 #endif

@@ -2,6 +2,8 @@
 /* The HSM helper and its PKCS#11 part, against a real SoftHSM2 token. */
 #include "dergd/test_fixture.h"
 
+#include <openssl/evp.h>
+
 #include "common/buf.h"
 #include "common/msg.h"
 #include "dergd/hsm_ops.h"
@@ -200,6 +202,59 @@ TEST_F(hsm, a_destroyed_root_derives_nothing)
 	EXPECT_EQ(-ENOENT, hsm_derive(&self->h, "root", seed, pk, &self->err));
 	EXPECT_STREQ("hsm-key", self->err.code);
 	EXPECT_EQ(-ENOENT, hsm_destroy(&self->h, "root", &self->err));
+}
+
+static int ed25519_verifies(const uint8_t pk[32], const void *msg, size_t len,
+			    const uint8_t sig[64])
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, pk, 32);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	int good;
+
+	good = key && ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
+	       EVP_DigestVerify(ctx, sig, 64, msg, len) == 1;
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	return good;
+}
+
+TEST_F(hsm, note_key)
+{
+	static const CK_ATTRIBUTE_TYPE on[] = { CKA_PRIVATE, CKA_SENSITIVE, CKA_SIGN,
+		CKA_NEVER_EXTRACTABLE };
+	static const CK_ATTRIBUTE_TYPE off[] = { CKA_EXTRACTABLE, CKA_DECRYPT, CKA_UNWRAP,
+		CKA_DERIVE, CKA_MODIFIABLE };
+	uint8_t pk[32], sig[64], again[64], big[HSM_NOTE_MAX + 1] = { 0 };
+	CK_OBJECT_HANDLE key;
+	struct p11 t;
+	size_t i;
+
+	ASSERT_EQ(0, hsm_open(&self->h, self->uri, &self->err));
+	EXPECT_EQ(-ENOENT, hsm_ed25519_public(&self->h, "log", pk, &self->err));
+	ASSERT_EQ(0, hsm_new_ed25519(&self->h, "log", &self->err));
+	EXPECT_EQ(-EEXIST, hsm_new_ed25519(&self->h, "log", &self->err));
+	EXPECT_STREQ("hsm-key", self->err.code);
+	ASSERT_EQ(0, hsm_ed25519_public(&self->h, "log", pk, &self->err));
+	ASSERT_EQ(0, hsm_ed25519_sign(&self->h, "log", "note", 4, sig, &self->err));
+	EXPECT_TRUE(ed25519_verifies(pk, "note", 4, sig));
+	EXPECT_FALSE(ed25519_verifies(pk, "nota", 4, sig));
+	/* RFC 8032 is deterministic: two processes that sign one checkpoint give one text */
+	ASSERT_EQ(0, hsm_ed25519_sign(&self->h, "log", "note", 4, again, &self->err));
+	EXPECT_EQ(0, memcmp(sig, again, 64));
+	ASSERT_EQ(0, hsm_ed25519_sign(&self->h, "log", big, HSM_NOTE_MAX, sig, &self->err));
+	EXPECT_EQ(-EBADMSG, hsm_ed25519_sign(&self->h, "log", big, sizeof(big), sig, &self->err));
+	ASSERT_EQ(0, hsm_new_rsa(&self->h, "rsa", &self->err));
+	EXPECT_EQ(-EINVAL, hsm_ed25519_public(&self->h, "rsa", pk, &self->err));
+	EXPECT_STREQ("hsm-key", self->err.code);
+
+	setenv("SOFTHSM2_CONF", self->conf, 1);
+	ASSERT_EQ(0, p11_open(&t, self->uri, &self->err));
+	ASSERT_EQ(0, p11_find(&t, CKO_PRIVATE_KEY, "log", &key, &self->err));
+	for (i = 0; i < sizeof(on) / sizeof(on[0]); i++)
+		EXPECT_TRUE(flag_is(&t, key, on[i], CK_TRUE));
+	for (i = 0; i < sizeof(off) / sizeof(off[0]); i++)
+		EXPECT_TRUE(flag_is(&t, key, off[i], CK_FALSE));
+	p11_close(&t);
 }
 
 TEST_F(hsm, uris_that_are_refused)
