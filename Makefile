@@ -20,7 +20,7 @@ OURFLAGS = -std=gnu11 -Wall -Wextra -Wno-missing-field-initializers -Werror -D_F
 LDFLAGS	?= -Wl,-z,relro,-z,now
 OURLDFLAGS = -pie -Wl,--as-needed
 
-PACKAGES := libnl-3.0 libnl-genl-3.0 libcrypto jansson libseccomp libcap libarchive tss2-mu p11-kit-1
+PACKAGES := libnl-3.0 libnl-genl-3.0 libcrypto jansson libseccomp libcap libarchive tss2-mu sqlite3 libpq p11-kit-1
 PKGFLAGS = $(eval PKGFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKGFLAGS)
 LIBS	= $(eval LIBS := $$(shell pkg-config --libs $(filter-out p11-kit-1,$(PACKAGES))) \
 	  -lfsverity -lutil -lpthread -ldl)$(LIBS)
