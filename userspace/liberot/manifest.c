@@ -7,26 +7,11 @@
 
 #include "common/io.h"
 #include "liberot/manifest.h"
-#include "liberot/manifest_json.h"
+#include "liberot/object.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
-#define JSON_INT_MAX	((1ULL << 53) - 1)	/* I-JSON: exact in every implementation */
+#define KIND		"manifest"
 #define HASH_PREFIX	"sha256:"
-
-static int mask_to_bit(uint32_t mask)
-{
-	return mask ? __builtin_ctz(mask) : -1;
-}
-
-static int isolation_bit(const char *name)
-{
-	return mask_to_bit(erot_isolation_bit(name));
-}
-
-static int host_bit(const char *name)
-{
-	return mask_to_bit(erot_host_bit(name));
-}
 
 /*
  * Names of linux/capability.h as libcap knows them; here because the manifest has them in capitals.
@@ -68,120 +53,116 @@ static const struct {
 	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING }, { "RLIMIT_STACK", RLIMIT_STACK },
 };
 
-static void get_rlimits(struct mjson *process, struct erot_manifest *m)
+static void get_rlimits(struct erot_object *process, struct erot_manifest *m)
 {
 	static const char *const known[] = { "type", "soft", "hard", NULL };
-	json_t *a = mjson_array(process, "rlimits", EROT_MANIFEST_RLIMITS_MAX);
+	json_t *a = erot_object_array(process, "rlimits", EROT_MANIFEST_RLIMITS_MAX);
 	size_t i, j;
 
 	for (i = 0; a && i < json_array_size(a) && !*process->ret; i++) {
 		struct erot_rlimit *r = &m->rlimits[i];
-		struct mjson o = { .json = json_array_get(a, i), .ret = process->ret,
-				    .err = process->err };
+		struct erot_object o;
 		const char *name;
 
-		snprintf(o.path, sizeof(o.path), "process.rlimits[%zu]", i);
-		if (!json_is_object(o.json)) {
-			mjson_fail(&o, "manifest-type", "", "must be an object");
-			return;
-		}
-		name = mjson_string(&o, "type");
-		if (!name || !mjson_uint(&o, "soft", 0, JSON_INT_MAX, &r->soft) ||
-		    !mjson_uint(&o, "hard", 0, JSON_INT_MAX, &r->hard)) {
-			mjson_fail(&o, "manifest-missing", "", "type, soft and hard are required");
+		erot_object_item(process, "rlimits", a, i, &o);
+		name = erot_object_string(&o, "type");
+		if (!name || !erot_object_uint(&o, "soft", 0, EROT_JSON_INT_MAX, &r->soft) ||
+		    !erot_object_uint(&o, "hard", 0, EROT_JSON_INT_MAX, &r->hard)) {
+			erot_object_fail(&o, "missing", "", "type, soft and hard are required");
 			return;
 		}
 		if (r->soft > r->hard)
-			mjson_fail(&o, "manifest-value", "soft", "is above hard");
+			erot_object_fail(&o, "value", "soft", "is above hard");
 		for (j = 0; j < COUNT(rlimit_names); j++)
 			if (!strcmp(rlimit_names[j].name, name))
 				break;
 		if (j == COUNT(rlimit_names)) {
-			mjson_fail(&o, "manifest-value", "type",
-				   "unknown, or not the manifest's to set");
+			erot_object_fail(&o, "value", "type",
+					 "unknown, or not the manifest's to set");
 			return;
 		}
 		r->type = rlimit_names[j].type;
 		for (j = 0; j < i; j++)
 			if (m->rlimits[j].type == r->type)
-				mjson_fail(&o, "manifest-value", "type", "stands twice");
-		mjson_close(&o, known);
+				erot_object_fail(&o, "value", "type", "stands twice");
+		erot_object_close(&o, known);
 		m->n_rlimits = i + 1;
 	}
 }
 
-static void get_process(struct mjson *top, struct erot_manifest *m)
+static void get_process(struct erot_object *top, struct erot_manifest *m)
 {
 	static const char *const known[] = { "args", "env", "cwd", "user", "capabilities",
 					     "rlimits", "terminal", NULL };
 	static const char *const known_user[] = { "uid", "gid", NULL };
 	uint64_t uid = 0, gid = 0;
-	struct mjson o, user;
+	struct erot_object o, user;
 	const char *cwd;
 	size_t i;
 
-	mjson_open(top, "process", &o);
-	mjson_strings(&o, "args", &m->args, &m->n_args);
+	erot_object_open(top, "process", &o);
+	erot_object_strings(&o, "args", EROT_MANIFEST_STRINGS_MAX, &m->args, &m->n_args);
 	if (!*o.ret && !m->n_args)
-		mjson_fail(&o, "manifest-missing", "args", "required, and not empty");
+		erot_object_fail(&o, "missing", "args", "required, and not empty");
 	if (!*o.ret && m->args[0][0] != '/')
-		mjson_fail(&o, "manifest-value", "args[0]", "must be an absolute path");
-	mjson_strings(&o, "env", &m->env, &m->n_env);
+		erot_object_fail(&o, "value", "args[0]", "must be an absolute path");
+	erot_object_strings(&o, "env", EROT_MANIFEST_STRINGS_MAX, &m->env, &m->n_env);
 	for (i = 0; !*o.ret && i < m->n_env; i++)
 		if (!strchr(m->env[i], '=') || m->env[i][0] == '=')
-			mjson_fail(&o, "manifest-value", "env", "members must be NAME=value");
-	cwd = mjson_string(&o, "cwd");
+			erot_object_fail(&o, "value", "env", "members must be NAME=value");
+	cwd = erot_object_string(&o, "cwd");
 	if (!cwd)
 		cwd = "/";
 	if (cwd[0] != '/')
-		mjson_fail(&o, "manifest-value", "cwd", "must be an absolute path");
-	m->cwd = mjson_copy(&o, cwd);
-	mjson_open(&o, "user", &user);
-	mjson_uint(&user, "uid", 0, 65535, &uid);
-	mjson_uint(&user, "gid", 0, 65535, &gid);
-	mjson_close(&user, known_user);
+		erot_object_fail(&o, "value", "cwd", "must be an absolute path");
+	m->cwd = erot_object_copy(&o, cwd);
+	erot_object_open(&o, "user", &user);
+	erot_object_uint(&user, "uid", 0, 65535, &uid);
+	erot_object_uint(&user, "gid", 0, 65535, &gid);
+	erot_object_close(&user, known_user);
 	m->uid = (uint32_t)uid;
 	m->gid = (uint32_t)gid;
-	mjson_bits(&o, "capabilities", capability_bit, &m->capabilities);
+	erot_object_bits(&o, "capabilities", capability_bit, &m->capabilities);
 	get_rlimits(&o, m);
-	mjson_bool(&o, "terminal", &m->terminal);
-	mjson_close(&o, known);
+	erot_object_bool(&o, "terminal", &m->terminal);
+	erot_object_close(&o, known);
 }
 
-static void get_resources(struct mjson *top, struct erot_manifest *m)
+static void get_resources(struct erot_object *top, struct erot_manifest *m)
 {
 	static const char *const known_linux[] = { "resources", NULL };
 	static const char *const known_res[] = { "memory", "pids", "cpu", NULL };
 	static const char *const known_limit[] = { "limit", NULL };
 	static const char *const known_cpu[] = { "quota", "period", NULL };
-	struct mjson linux_, res, memory, pids, cpu;
+	struct erot_object linux_, res, memory, pids, cpu;
 	uint64_t n = 128;
 
 	m->memory_limit = 256ULL << 20;
 	m->cpu_period = 100000;
-	mjson_open(top, "linux", &linux_);
-	mjson_open(&linux_, "resources", &res);
-	mjson_open(&res, "memory", &memory);
-	mjson_uint(&memory, "limit", EROT_MANIFEST_MEMORY_MIN, JSON_INT_MAX, &m->memory_limit);
-	mjson_close(&memory, known_limit);
-	mjson_open(&res, "pids", &pids);
-	mjson_uint(&pids, "limit", 1, 4194304, &n);
-	mjson_close(&pids, known_limit);
+	erot_object_open(top, "linux", &linux_);
+	erot_object_open(&linux_, "resources", &res);
+	erot_object_open(&res, "memory", &memory);
+	erot_object_uint(&memory, "limit", EROT_MANIFEST_MEMORY_MIN, EROT_JSON_INT_MAX,
+			 &m->memory_limit);
+	erot_object_close(&memory, known_limit);
+	erot_object_open(&res, "pids", &pids);
+	erot_object_uint(&pids, "limit", 1, 4194304, &n);
+	erot_object_close(&pids, known_limit);
 	m->pids_limit = (uint32_t)n;
-	mjson_open(&res, "cpu", &cpu);
-	mjson_uint(&cpu, "quota", 0, 1000000000, &m->cpu_quota);
+	erot_object_open(&res, "cpu", &cpu);
+	erot_object_uint(&cpu, "quota", 0, 1000000000, &m->cpu_quota);
 	/* limits of cpu.max in the kernel */
-	mjson_uint(&cpu, "period", 1000, 1000000, &m->cpu_period);
+	erot_object_uint(&cpu, "period", 1000, 1000000, &m->cpu_period);
 	if (m->cpu_quota && m->cpu_quota < 1000)
-		mjson_fail(&cpu, "manifest-value", "quota", "must be 0 or at least 1000");
-	mjson_close(&cpu, known_cpu);
-	mjson_close(&res, known_res);
-	mjson_close(&linux_, known_linux);
+		erot_object_fail(&cpu, "value", "quota", "must be 0 or at least 1000");
+	erot_object_close(&cpu, known_cpu);
+	erot_object_close(&res, known_res);
+	erot_object_close(&linux_, known_linux);
 }
 
-static void get_hostname(struct mjson *top, struct erot_manifest *m)
+static void get_hostname(struct erot_object *top, struct erot_manifest *m)
 {
-	const char *s = mjson_string(top, "hostname");
+	const char *s = erot_object_string(top, "hostname");
 	size_t len;
 
 	if (!s)
@@ -189,54 +170,32 @@ static void get_hostname(struct mjson *top, struct erot_manifest *m)
 	len = strlen(s);
 	if (!len || len > EROT_MANIFEST_HOSTNAME_MAX || s[0] == '-' || s[0] == '.' ||
 	    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") != len)
-		mjson_fail(top, "manifest-value", "hostname",
-			   "1 to 63 letters, digits, '-' and '.'");
-	m->hostname = mjson_copy(top, s);
+		erot_object_fail(top, "value", "hostname", "1 to 63 letters, digits, '-' and '.'");
+	m->hostname = erot_object_copy(top, s);
 }
 
-static void get_erot(struct mjson *top, struct erot_manifest *m)
+static void get_erot(struct erot_object *top, struct erot_manifest *m)
 {
 	static const char *const known[] = { "codeHash", "maxRuntime", "isolation", "requireHost",
 					     NULL };
 	uint64_t runtime = 3600, isolation = EROT_ISO_ALL, host = EROT_HOST_ALL;
-	struct mjson o;
+	struct erot_object o;
 	const char *s;
 
-	mjson_open(top, "erot", &o);
-	s = mjson_string(&o, "codeHash");
+	erot_object_open(top, "erot", &o);
+	s = erot_object_string(&o, "codeHash");
 	if (!s)
-		mjson_fail(&o, "manifest-missing", "codeHash", "required");
+		erot_object_fail(&o, "missing", "codeHash", "required");
 	else if (strncmp(s, HASH_PREFIX, strlen(HASH_PREFIX)) ||
 		 erot_unhex(s + strlen(HASH_PREFIX), m->code_hash, sizeof(m->code_hash)))
-		mjson_fail(&o, "manifest-value", "codeHash",
-			   "must be \"sha256:\" and 64 hex digits");
-	mjson_uint(&o, "maxRuntime", 1, EROT_MANIFEST_RUNTIME_MAX, &runtime);
-	mjson_bits(&o, "isolation", isolation_bit, &isolation);
-	mjson_bits(&o, "requireHost", host_bit, &host);
-	mjson_close(&o, known);
+		erot_object_fail(&o, "value", "codeHash", "must be \"sha256:\" and 64 hex digits");
+	erot_object_uint(&o, "maxRuntime", 1, EROT_MANIFEST_RUNTIME_MAX, &runtime);
+	erot_object_bits(&o, "isolation", erot_isolation_number, &isolation);
+	erot_object_bits(&o, "requireHost", erot_host_number, &host);
+	erot_object_close(&o, known);
 	m->max_runtime = (uint32_t)runtime;
 	m->isolation = (uint32_t)isolation;
 	m->require_host = (uint32_t)host;
-}
-
-static int load(const void *text, size_t len, json_t **json, struct erot_error *err)
-{
-	json_error_t why;
-
-	if (!len || len > EROT_MANIFEST_MAX)
-		return erot_fail(err, EFBIG, "manifest-size",
-				 "manifest: %zu bytes, 1 to %d are allowed", len,
-				 EROT_MANIFEST_MAX);
-	*json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
-	if (!*json)
-		return erot_fail(err, EINVAL, "manifest-syntax",
-				 "manifest: line %d, column %d: %.120s",
-				 why.line, why.column, why.text);
-	if (!json_is_object(*json)) {
-		json_decref(*json);
-		return erot_fail(err, EINVAL, "manifest-type", "manifest: must be an object");
-	}
-	return 0;
 }
 
 int erot_manifest_parse(const void *text, size_t len, struct erot_manifest *m,
@@ -244,24 +203,23 @@ int erot_manifest_parse(const void *text, size_t len, struct erot_manifest *m,
 {
 	static const char *const known[] = { "process", "root", "hostname", "linux", "erot", NULL };
 	static const char *const known_root[] = { "readonly", NULL };
-	struct mjson top = { .err = err }, root;
+	struct erot_object top, root;
 	json_t *json;
 	int ret;
 
 	memset(m, 0, sizeof(*m));
-	ret = load(text, len, &json, err);
+	ret = erot_object_load(KIND, text, len, EROT_MANIFEST_MAX, &json, err);
 	if (ret)
 		return ret;
-	top.json = json;
-	top.ret = &ret;
+	erot_object_top(&top, KIND, json, &ret, err);
 	get_process(&top, m);
-	mjson_open(&top, "root", &root);
-	mjson_bool(&root, "readonly", &m->readonly);
-	mjson_close(&root, known_root);
+	erot_object_open(&top, "root", &root);
+	erot_object_bool(&root, "readonly", &m->readonly);
+	erot_object_close(&root, known_root);
 	get_hostname(&top, m);
 	get_resources(&top, m);
 	get_erot(&top, m);
-	mjson_close(&top, known);
+	erot_object_close(&top, known);
 	json_decref(json);
 	if (ret)
 		erot_manifest_free(m);
@@ -298,7 +256,7 @@ int erot_manifest_build(const void *tmpl, size_t tmpl_len,
 
 	*text = NULL;
 	*text_len = 0;
-	ret = load(tmpl, tmpl_len, &json, err);
+	ret = erot_object_load(KIND, tmpl, tmpl_len, EROT_MANIFEST_MAX, &json, err);
 	if (ret)
 		return ret;
 	erot_hex(code_hash, EROT_DIGEST_SIZE, value + strlen(HASH_PREFIX));

@@ -111,6 +111,21 @@ uint32_t erot_host_bit(const char *name)
 	return bit_of(host_names, COUNT(host_names), name);
 }
 
+static int number_of(uint32_t mask)
+{
+	return mask ? __builtin_ctz(mask) : -1;
+}
+
+int erot_isolation_number(const char *name)
+{
+	return number_of(erot_isolation_bit(name));
+}
+
+int erot_host_number(const char *name)
+{
+	return number_of(erot_host_bit(name));
+}
+
 char *erot_isolation_format(uint32_t mask, char *out, size_t size)
 {
 	return format(isolation_names, COUNT(isolation_names), mask, out, size);

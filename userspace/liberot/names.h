@@ -16,6 +16,10 @@ const char *erot_host_name(unsigned int bit);
 uint32_t erot_isolation_bit(const char *name);
 uint32_t erot_host_bit(const char *name);
 
+/* The bit's number, or -1 for an unknown name. */
+int erot_isolation_number(const char *name);
+int erot_host_number(const char *name);
+
 /* "user-ns,pid-ns" into @out; "none" for 0; unknown bits as hexadecimal. Returns @out. */
 char *erot_isolation_format(uint32_t mask, char *out, size_t size);
 char *erot_host_format(uint32_t mask, char *out, size_t size);
