@@ -21,7 +21,8 @@ LDFLAGS	?= -Wl,-z,relro,-z,now
 OURLDFLAGS = -pie -Wl,--as-needed
 
 PACKAGES := libnl-3.0 libnl-genl-3.0 libcrypto jansson libseccomp libcap libarchive tss2-mu sqlite3 libpq p11-kit-1
-PKGFLAGS = $(eval PKGFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKGFLAGS)
+PKGFLAGS = $(eval PKGFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(if $(filter 0,$(.SHELLSTATUS)),,\
+	   $(error packages are missing; try: make deps))$(PKGFLAGS)
 LIBS	= $(eval LIBS := $$(shell pkg-config --libs $(filter-out p11-kit-1,$(PACKAGES))) \
 	  -lfsverity -lutil -lpthread -ldl)$(LIBS)
 

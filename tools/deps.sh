@@ -29,16 +29,23 @@ command -v dpkg-query >/dev/null || die "not a Debian system: install what $list
 mapfile -t want < <(missing)
 [ ${#want[@]} -eq 0 ] && exit 0
 
-[ "$(id -u)" -eq 0 ] || die "missing: ${want[*]}; run as root: tools/deps.sh"
+[ "$(id -u)" -eq 0 ] || die "run tools/deps.sh as root, these packages are missing: ${want[*]}"
 
 export DEBIAN_FRONTEND=noninteractive
-echo "deps: installing ${want[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-apt-get update >"$log" 2>&1 </dev/null ||
-	die "apt-get update failed (no network?): $(grep -m 1 '^[EW]:' "$log" || tail -n 1 "$log")"
+
+reason()
+{
+	grep -m 1 '^E:' "$log" || tail -n 1 "$log"
+}
+
+echo "deps: installing ${want[*]}"
+apt-get update >"$log" 2>&1 </dev/null || die "apt-get update failed: $(reason)"
+# to apt no more than a warning, and the cause when packages are then not found
+unreached=$(grep -m 1 '^W: Failed to fetch' "$log" || :)
 apt-get install -y --no-install-recommends "${want[@]}" >"$log" 2>&1 </dev/null ||
-	die "apt-get install failed: $(grep -m 1 '^E:' "$log" || tail -n 1 "$log")"
+	die "${unreached:+no network? ${unreached#W: }; }apt-get install failed: $(reason)"
 
 mapfile -t want < <(missing)
 [ ${#want[@]} -eq 0 ] || die "still missing after installing: ${want[*]}"
