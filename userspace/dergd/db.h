@@ -16,8 +16,8 @@
  *	}
  *	ret = db_end(rows, err);
  *
- * SQL that both understand: INSERT ... ON CONFLICT DO NOTHING / DO UPDATE, CASE, COALESCE, count(*),
- * LIMIT, RETURNING (read it to the end); sum() only inside CAST(... AS BIGINT).
+ * SQL that both understand: INSERT ... ON CONFLICT DO NOTHING / DO UPDATE, CASE, COALESCE,
+ * count(*), LIMIT, RETURNING (read it to the end); sum() only inside CAST(... AS BIGINT).
  */
 #ifndef DERGD_DB_H
 #define DERGD_DB_H
@@ -159,8 +159,8 @@ int db_query(struct db *db, struct erot_error *err, struct db_rows **rows, const
 bool db_next(struct db_rows *rows);
 
 /*
- * Of the row that db_next() went to; pointers are good until the next call of it. A column of another
- * type, or NULL, gives 0 or NULL, and db_end() reports it ("db-column").
+ * Of the row that db_next() went to; pointers are good until the next call of it. A column of
+ * another type, or NULL, gives 0 or NULL, and db_end() reports it ("db-column").
  */
 int64_t db_get_int(struct db_rows *rows, int column);
 const char *db_get_text(struct db_rows *rows, int column);

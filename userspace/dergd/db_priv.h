@@ -7,6 +7,8 @@
 
 #define DB_ARGS_MAX	72	/* $1..$72 */
 #define DB_CACHE	192	/* statements kept prepared */
+#define DB_VALUE_MAX	(64U << 20)	/* bytes of an argument */
+#define DB_WAIT_MS	5000	/* for others, where the database takes a limit */
 
 /**
  * enum db_verdict - what a failure means for the transaction
@@ -16,32 +18,36 @@
  */
 enum db_verdict { DB_FAILED, DB_AGAIN, DB_LOST };
 
+/* DB_MODE_SCHEMA: the tables may not be there yet, one at a time makes them */
+enum db_mode { DB_MODE_READ, DB_MODE_WRITE, DB_MODE_SCHEMA };
+
 /**
  * struct db_ops - a back end
  *
- * Functions return 0 or a negative errno, with @err filled and db->verdict set.
+ * Functions return 0 or a negative errno with @err filled, and then have set db->verdict.
  *
  * @close:    frees db->impl
  * @begin:    also connects again where the connection is lost
  * @commit:   -EINPROGRESS where nobody knows
  * @rollback: cannot fail: a connection on which it does is lost
- * @query:    runs a statement; rows->impl is the back end's
- * @next:     1 row, 0 end
- * @column:   type and value of a column of the current row
- * @end:      frees rows->impl
- * @schema_lock: one at a time makes tables; inside a transaction
+ * @exec:     a statement without arguments and rows that is not worth keeping
+ * @query:    starts a statement, to its first row; fills rows->changed
+ * @next:     1: a row, 0: the end
+ * @column:   type and value in the current row; -EINVAL where there is no such column or type
+ * @end:      gives back what @query took, also after it failed
+ * @postgres: the dialect
  */
 struct db_ops {
 	void (*close)(struct db *db);
-	int (*begin)(struct db *db, bool read, struct erot_error *err);
+	int (*begin)(struct db *db, enum db_mode mode, struct erot_error *err);
 	int (*commit)(struct db *db, struct erot_error *err);
 	void (*rollback)(struct db *db);
-	int (*query)(struct db *db, struct db_rows *rows, const char *sql,
-		     const struct db_value *args, size_t n, struct erot_error *err);
+	int (*exec)(struct db *db, const char *sql, struct erot_error *err);
+	int (*query)(struct db_rows *rows, const char *sql, const struct db_value *args, size_t n,
+		     struct erot_error *err);
 	int (*next)(struct db_rows *rows, struct erot_error *err);
 	int (*column)(struct db_rows *rows, int column, struct db_value *value);
 	void (*end)(struct db_rows *rows);
-	int (*schema_lock)(struct db *db, struct erot_error *err);
 	bool postgres;
 };
 
@@ -50,41 +56,51 @@ struct db_ops {
  * @ops:     of its back end
  * @impl:    the back end's
  * @active:  inside db_transaction()
- * @read:    of the kind DB_READ
- * @failed:  a statement has failed: what follows is refused, and there is no COMMIT
- * @verdict: of the first failure
- * @open_rows: results not ended yet
+ * @mode:    of the transaction
+ * @failed:  0, or the errno of the first statement that failed: what follows is refused, and there
+ *	     is no COMMIT
+ * @verdict: of the last failure
+ * @why:     what @failed was
+ * @rows:    results not ended yet
  */
 struct db {
 	const struct db_ops *ops;
 	void *impl;
 	bool active;
-	bool read;
-	bool failed;
+	enum db_mode mode;
+	int failed;
 	enum db_verdict verdict;
-	unsigned int open_rows;
+	struct erot_error why;
+	unsigned int rows;
 };
 
 /**
  * struct db_rows - a result
- * @db:      of it
+ * @db:      of it; NULL: there was no memory for it
  * @impl:    the back end's
- * @changed: rows written, where the statement has none to return
+ * @row:     the back end's: where it is
+ * @slot:    the back end's
+ * @first:   the first row is there and was not asked for yet
+ * @changed: rows written
  * @ret:     first failure
  * @err:     what it was
- * @has_row: db_next() said true
  */
 struct db_rows {
 	struct db *db;
 	void *impl;
+	int row;
+	int slot;
+	bool first;
 	int64_t changed;
 	int ret;
 	struct erot_error err;
-	bool has_row;
 };
 
 int db_sqlite_open(struct db *db, const char *path, struct erot_error *err);
 int db_pgsql_open(struct db *db, const char *url, struct erot_error *err);
+
+/* Slot of a text in a list of kept ones: where it is, else the first free one, else -1. */
+int db_slot(const char *const texts[DB_CACHE], const char *sql);
 
 /* schema.c: statements that lead from version @from to the next one, ended by NULL. */
 const char *const *db_schema_steps(int from);

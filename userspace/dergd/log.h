@@ -2,11 +2,11 @@
 /*
  * The transparency log in the database: C2SP tlog-tiles over RFC 6962's tree.
  *
- * An entry is integrated when its transaction commits: entry, hashes of the tree and running numbers
- * are written with the decision that they record. Only what is committed is ever signed, so that no
- * signed checkpoint can be taken back: the signature is made when an answer asks for a proof, and
- * covers everything committed until then. Any number of processes may share one database: the same
- * tree and key give the same checkpoint.
+ * An entry is integrated when its transaction commits: entry, hashes of the tree and running
+ * numbers are written with the decision that they record. Only what is committed is ever signed, so
+ * that no signed checkpoint can be taken back: the signature is made when an answer asks for a
+ * proof, and covers everything committed until then. Any number of processes may share one
+ * database: the same tree and key give the same checkpoint.
  *
  *	db_transaction(db, DB_RESUME, decide, ...)	calls log_append()
  *	log_prove(log, db, index, ...)			checkpoint and inclusion proof

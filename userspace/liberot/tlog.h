@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The Merkle tree of RFC 6962, section 2.1, with SHA-256: hashing, proofs, tiles. Nothing here reads
- * files or databases: hashes of complete subtrees ("nodes") come from a function of the caller's.
+ * The Merkle tree of RFC 6962, section 2.1, with SHA-256: hashing, proofs, tiles. Nothing here
+ * reads files or databases: hashes of complete subtrees ("nodes") come from a function of the
+ * caller's.
  */
 #ifndef EROT_LIBEROT_TLOG_H
 #define EROT_LIBEROT_TLOG_H
@@ -68,8 +69,8 @@ int erot_tlog_check_consistency(uint64_t old_size, uint64_t size,
 				const uint8_t root[EROT_DIGEST_SIZE], struct erot_error *err);
 
 /*
- * A node: hash of the complete subtree over entries [index << level, (index + 1) << level), named by
- * one number that sorts by level, then index.
+ * A node: hash of the complete subtree over entries [index << level, (index + 1) << level), named
+ * by one number that sorts by level, then index.
  */
 #define EROT_TLOG_NODE(level, index)	((uint64_t)(level) << 56 | (uint64_t)(index))
 

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What goes wrong under a database: a full disk, a dead server, a COMMIT without an answer. */
+#include "dergd/test_database.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* ---- SQLite */
+
+static void test_sqlite_files(struct db *db)
+{
+	static const char *const suffix[] = { "", "-wal", "-shm", "-lock" };
+	struct stat st;
+	char path[300];
+	size_t i;
+
+	run(db, "UPDATE t_keys SET v = 1 WHERE k = 1");
+	for (i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s%s", url + strlen("sqlite:"), suffix[i]);
+		tap_ok(!stat(path, &st) && (st.st_mode & 0777) == 0600, "sqlite: erot.db%s is ours",
+		       suffix[i]);
+	}
+}
+
+/* Another program that writes and does not know the lock file. */
+static void test_sqlite_busy(struct db *db)
+{
+	char *argv[] = { "sqlite3", (char *)url + strlen("sqlite:"), "BEGIN IMMEDIATE", "SELECT 1",
+			 ".read /dev/stdin", NULL };
+	int in[2], out[2];
+	char c;
+	pid_t pid;
+
+	if (pipe(in) || pipe(out))
+		test_bail("pipe");
+	pid = fork();
+	if (!pid) {
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		close(in[1]);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	close(in[0]);
+	close(out[1]);
+	if (read(out[0], &c, 1) != 1)
+		test_bail("sqlite3 does not run");
+	tap_refused(run(db, "UPDATE t_keys SET v = 2 WHERE k = 1"), EBUSY, &err, "db-busy",
+		    "sqlite: locked by another program");
+	close(in[1]);
+	close(out[0]);
+	test_wait(pid);
+	tap_ok(!run(db, "UPDATE t_keys SET v = 3 WHERE k = 1"), "sqlite: and then not");
+}
+
+/* A disk that fails in COMMIT. */
+static int fail_in_commit(void *ctx, int i)
+{
+	struct db *db = must_open();
+	static uint8_t big[300000];
+	struct step s = { .sql = "INSERT INTO t_keys (c) VALUES ($1)", .n = 1,
+			  .args = { db_blob(big, sizeof(big)) } };
+	struct rlimit limit = { 200000, 200000 };
+	int ret;
+
+	(void)ctx;
+	(void)i;
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	ret = db_transaction(db, 0, run_step, &s, &err);
+	printf("# %d %s: %s\n", ret, err.code, err.text);
+	fflush(stdout);
+	return !(ret == -EINPROGRESS && !strcmp(err.code, "db-outcome-unknown") &&
+		 s.attempts == 1);
+}
+
+static void test_sqlite(struct db *db)
+{
+	tap_refused(db_open("sqlite:relative", &(struct db *){ NULL }, &err), EINVAL, &err,
+		    "db-url", "sqlite: a relative path");
+	tap_refused(db_open("mysql://x", &(struct db *){ NULL }, &err), EINVAL, &err,
+		    "db-url", "another database");
+	test_sqlite_files(db);
+	test_sqlite_busy(db);
+	tap_ok(test_processes(1, fail_in_commit, NULL) == 1,
+	       "sqlite: a disk that fails in COMMIT leaves the outcome unknown");
+	tap_ok(number(db, "SELECT count(*) FROM t_keys WHERE c IS NOT NULL") == 0 &&
+	       !run(db, "UPDATE t_keys SET v = 4 WHERE k = 1"), "sqlite: and others go on");
+}
+
+/* ---- PostgreSQL: a connection that breaks in COMMIT */
+
+/**
+ * struct proxy - between client and server
+ * @dir:    its socket is there
+ * @server: path of the server's socket
+ * @listen: descriptor
+ * @drop:   1: COMMIT is not passed on; 2: it is, but not the answer; 0: nothing is done
+ */
+struct proxy {
+	char dir[96];
+	char server[128];
+	int listen;
+	int drop;
+};
+
+static int unix_socket(const char *path, bool serve)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ret;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	ret = serve ? bind(fd, (void *)&addr, sizeof(addr)) || listen(fd, 16) :
+		      connect(fd, (void *)&addr, sizeof(addr));
+	if (fd < 0 || ret)
+		test_bail("socket");
+	return fd;
+}
+
+/* Return: bytes passed on; 0: the end. */
+static ssize_t pass(int from, int to, char *data, size_t size)
+{
+	ssize_t n = read(from, data, size);
+
+	if (n > 0 && to >= 0 && write(to, data, (size_t)n) != n)
+		return 0;
+	return n;
+}
+
+static void serve_client(struct proxy *p, int client)
+{
+	int server = unix_socket(p->server, false);
+	struct pollfd fds[2] = { { client, POLLIN, 0 }, { server, POLLIN, 0 } };
+	char data[65536];
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0)
+			break;
+		if (fds[1].revents && pass(server, client, data, sizeof(data)) <= 0)
+			break;
+		if (fds[0].revents) {
+			ssize_t n = pass(client, -1, data, sizeof(data));
+			int drop = __atomic_load_n(&p->drop, __ATOMIC_SEQ_CST);
+			bool hit = drop && n == 12 && !memcmp(data, "Q\0\0\0\vCOMMIT", 12);
+
+			if (n <= 0)
+				break;
+			if (hit)	/* once */
+				__atomic_store_n(&p->drop, 0, __ATOMIC_SEQ_CST);
+			if (hit && drop == 1)
+				break;
+			if (write(server, data, (size_t)n) != n)
+				break;
+			/* the answer shows that it has happened */
+			if (hit && read(server, data, sizeof(data)) > 0)
+				break;
+		}
+	}
+	close(server);
+	close(client);
+}
+
+static void *serve_clients(void *arg)
+{
+	struct proxy *p = arg;
+	int client;
+
+	/* one at a time: so is the test's connection */
+	while ((client = accept(p->listen, NULL, NULL)) >= 0)
+		serve_client(p, client);
+	return NULL;
+}
+
+struct insert {
+	int64_t key;
+	int attempts;
+};
+
+/* Finds its own effect: the callback that DB_RESUME is for. */
+static int insert_once(struct db *db, void *ctx, struct erot_error *e)
+{
+	struct insert *in = ctx;
+	struct db_rows *rows;
+	bool there;
+	int ret;
+
+	in->attempts++;
+	db_query(db, e, &rows, "SELECT v FROM t_lost WHERE k = $1", DB_ARGS(db_int(in->key)));
+	there = db_next(rows);
+	ret = db_end(rows, e);
+	if (ret || there)
+		return ret;
+	return db_run(db, e, NULL, "INSERT INTO t_lost (k, v) VALUES ($1, 1)",
+		      DB_ARGS(db_int(in->key)));
+}
+
+static void test_lost_commit(struct proxy *p, struct db *direct)
+{
+	static const char *const what[] = { "", "COMMIT does not arrive", "its answer does not" };
+	struct db *db;
+	char name[96];
+	int drop;
+
+	if (db_open(url, &db, &err))
+		test_bail(err.text);
+	for (drop = 1; drop <= 2; drop++) {
+		struct insert blind = { .key = drop }, again = { .key = 10 + drop };
+
+		snprintf(name, sizeof(name), "postgresql: %s", what[drop]);
+		__atomic_store_n(&p->drop, drop, __ATOMIC_SEQ_CST);
+		tap_refused(db_transaction(db, 0, insert_once, &blind, &err), EINPROGRESS, &err,
+			    "db-outcome-unknown", name);
+		tap_ok(blind.attempts == 1, "%s: not tried again", name);
+		tap_ok(number(direct, drop == 1 ? "SELECT count(*) FROM t_lost WHERE k = 1" :
+			      "SELECT 1 - count(*) FROM t_lost WHERE k = 2") == 0,
+		       "%s: it has %shappened", name, drop == 1 ? "not " : "");
+		__atomic_store_n(&p->drop, drop, __ATOMIC_SEQ_CST);
+		tap_ok(!db_transaction(db, DB_RESUME, insert_once, &again, &err) &&
+		       again.attempts == 2, "%s: DB_RESUME looks again", name);
+	}
+	tap_ok(number(direct, "SELECT count(*) FROM t_lost WHERE k > 10") == 2,
+	       "postgresql: DB_RESUME did it once each");
+	db_close(db);
+}
+
+static void test_proxy(struct test_base *base, struct db *direct)
+{
+	static struct proxy p;
+	static char proxied[300];
+	const char *keep = url;
+	pthread_t thread;
+	char path[160];
+
+	signal(SIGPIPE, SIG_IGN);
+	snprintf(p.dir, sizeof(p.dir), "%s/proxy", base->dir);
+	mkdir(p.dir, 0700);
+	snprintf(path, sizeof(path), "%s/.s.PGSQL.5432", p.dir);
+	snprintf(p.server, sizeof(p.server), "%s/.s.PGSQL.5432", base->dir);
+	p.listen = unix_socket(path, true);
+	if (pthread_create(&thread, NULL, serve_clients, &p))
+		test_bail("thread");
+	snprintf(proxied, sizeof(proxied), "postgresql://erot@/faults?host=%s", p.dir);
+	url = proxied;
+	test_lost_commit(&p, direct);
+	url = keep;
+	shutdown(p.listen, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	close(p.listen);
+}
+
+/* ---- PostgreSQL: what is tried again, and how often */
+
+/**
+ * struct other - a session that keeps to none of db.c's rules
+ * @c:        connection
+ * @sql:      what it does while the transaction is under way
+ * @times:    in the first attempts
+ * @attempts: seen
+ */
+struct other {
+	PGconn *c;
+	const char *sql;
+	int times;
+	int attempts;
+};
+
+static int meddled(struct db *db, void *ctx, struct erot_error *e)
+{
+	struct number n = { .sql = "SELECT v FROM t_lost WHERE k = 100" };
+	struct other *o = ctx;
+	int ret;
+
+	ret = read_number(db, &n, e);
+	if (!ret && o->attempts++ < o->times)
+		PQclear(PQexec(o->c, o->sql));
+	return ret ?: db_run(db, e, NULL, "UPDATE t_lost SET v = $1 WHERE k = 100",
+			     DB_ARGS(db_int(n.value + 1)));
+}
+
+static void test_again(struct db *db)
+{
+	struct other o = { .sql = "BEGIN ISOLATION LEVEL SERIALIZABLE; "
+			   "UPDATE t_lost SET v = v + 1000 WHERE k = 100; COMMIT", .times = 2 };
+
+	o.c = PQconnectdb(url);
+	run(db, "INSERT INTO t_lost (k, v) VALUES (100, 0)");
+	tap_ok(!db_transaction(db, 0, meddled, &o, &err) && o.attempts == 3 &&
+	       number(db, "SELECT v FROM t_lost WHERE k = 100") == 2001,
+	       "postgresql: serialisation failures are tried again, on what is then there");
+	o.times = 1000;
+	o.attempts = 0;
+	tap_refused(db_transaction(db, 0, meddled, &o, &err), EBUSY, &err, "db-busy",
+		    "postgresql: but not for ever");
+	tap_ok(o.attempts > 3 && o.attempts < 100, "postgresql: %d times", o.attempts);
+	o.sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+		"WHERE datname = 'faults' AND pid <> pg_backend_pid()";
+	o.times = 2;
+	o.attempts = 0;
+	tap_ok(!db_transaction(db, 0, meddled, &o, &err) && o.attempts == 3,
+	       "postgresql: so are connections that break before COMMIT");
+	tap_ok(!err.code[0], "postgresql: of which nothing is said in the end");
+	PQclear(PQexec(o.c, "BEGIN; LOCK TABLE erot_schema IN EXCLUSIVE MODE"));
+	tap_refused(run(db, "UPDATE t_lost SET v = 1"), EBUSY, &err, "db-busy",
+		    "postgresql: another writer does not end");
+	PQclear(PQexec(o.c, "ROLLBACK"));
+	tap_ok(!run(db, "UPDATE t_lost SET v = 1"), "postgresql: and then it does");
+	PQfinish(o.c);
+}
+
+/* ---- PostgreSQL: servers that lose what they committed */
+
+static void test_unsafe(void)
+{
+	char with[400];
+	struct db *other = NULL;
+	PGconn *c = PQconnectdb(url);
+	int i;
+
+	snprintf(with, sizeof(with), "%s&options=-csynchronous_commit%%3Doff", url);
+	tap_refused(db_open(with, &other, &err), EIO, &err, "db-unsafe",
+		    "postgresql: synchronous_commit off");
+	snprintf(with, sizeof(with), "%s&options=-csynchronous_commit%%3Dremote_apply", url);
+	tap_ok(!db_open(with, &other, &err), "postgresql: remote_apply is more than on");
+	db_close(other);
+	PQclear(PQexec(c, "ALTER SYSTEM SET fsync = off"));
+	PQclear(PQexec(c, "SELECT pg_reload_conf()"));
+	/* the postmaster tells its new children; wait for the first that has heard */
+	for (i = 0; i < 200; i++) {
+		if (db_open(url, &other, &err))
+			break;
+		db_close(other);
+		poll(NULL, 0, 20);
+	}
+	tap_refused(db_open(url, &other, &err), EIO, &err, "db-unsafe", "postgresql: fsync off");
+	PQclear(PQexec(c, "ALTER SYSTEM RESET fsync"));
+	PQclear(PQexec(c, "SELECT pg_reload_conf()"));
+	PQfinish(c);
+	tap_refused(db_open("postgresql://erot@/nothing?host=/nonexistent", &other, &err), ENOTCONN,
+		    &err, "db-open", "postgresql: no server");
+}
+
+static void test_dead_server(struct test_base *base, struct db *db)
+{
+	kill(base->pg, SIGINT);
+	test_wait(base->pg);
+	base->pg = 0;
+	tap_refused(run(db, "UPDATE t_lost SET v = 2"), EBUSY, &err, "db-lost",
+		    "postgresql: the server is gone");
+}
+
+int main(void)
+{
+	struct test_base base;
+	struct db *db;
+
+	test_base_start(&base);
+	test_new_database(&base, "faults");
+	backend = test_backends[0];
+	url = base.urls[0];
+	db = must_open();
+	run(db, "CREATE TABLE t_keys (k INTEGER PRIMARY KEY, v INTEGER, c BLOB)");
+	run(db, "INSERT INTO t_keys (k, v) VALUES (1, 1)");
+	test_sqlite(db);
+	db_close(db);
+
+	backend = test_backends[1];
+	url = base.urls[1];
+	db = must_open();
+	run(db, "CREATE TABLE t_lost (k BIGINT PRIMARY KEY, v BIGINT)");
+	test_proxy(&base, db);
+	test_again(db);
+	test_unsafe();
+	test_dead_server(&base, db);
+	db_close(db);
+	test_base_stop(&base);
+	return tap_done();
+}
