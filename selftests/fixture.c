@@ -293,6 +293,7 @@ void fx_prepare(void)
 	if (mkdir(FX_DIR, 0700) && errno != EEXIST)
 		give_up(FX_DIR, -errno);
 	need("key", load_or_make_key(FX_DIR "/key.pem", &fx.key));
+	need("other key", load_or_make_key(FX_DIR "/other.pem", &fx.other_key));
 	need("certificate", load_or_make_cert(FX_DIR "/cert.der", fx.key, &fx.cert));
 	need("keyring", load_certificate());
 	need("machine", make_machine());
@@ -317,17 +318,14 @@ int fx_begin(void)
 
 int fx_sign(bool other_signer, const void *content, size_t len, uint8_t **cms, size_t *cms_len)
 {
-	EVP_PKEY *key = NULL;
 	X509 *cert = NULL;
 	int ret;
 
 	if (!other_signer)
 		return erot_cms_sign_key(fx.key, fx.cert, content, len, cms, cms_len, &fx_err);
-	ret = load_or_make_key(FX_DIR "/other.pem", &key) ?:
-	      erot_cert_self_signed(key, "another", 30, &cert, &fx_err) ?:
-	      erot_cms_sign_key(key, cert, content, len, cms, cms_len, &fx_err);
+	ret = erot_cert_self_signed(fx.other_key, "another", 30, &cert, &fx_err) ?:
+	      erot_cms_sign_key(fx.other_key, cert, content, len, cms, cms_len, &fx_err);
 	X509_free(cert);
-	EVP_PKEY_free(key);
 	return ret;
 }
 

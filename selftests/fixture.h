@@ -164,6 +164,7 @@ struct fx_box {
 /* struct fx_world - of the whole program */
 struct fx_world {
 	EVP_PKEY *key;
+	EVP_PKEY *other_key;	/* that the keyring does not know */
 	X509 *cert;
 	uint8_t *machine;
 	size_t machine_len;
