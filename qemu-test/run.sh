@@ -127,9 +127,16 @@ tpm_begin()
 	exec {busy}>"$dir/.in-use"
 	flock -n "$busy" || die "$dir is in use"
 	if [ ! -e "$dir/$state" ]; then
+		# Debian's configuration names a CA that only root can use
+		[ "$(id -u)" -eq 0 ] || {
+			mkdir "$work/config"
+			export XDG_CONFIG_HOME=$work/config
+			swtpm_setup --create-config-files >"$work/swtpm.log" 2>&1
+		} || die "swtpm_setup: $(tail -n 1 "$work/swtpm.log")"
 		swtpm_setup --tpm2 --tpmstate "$work/new" --pcr-banks sha256 --create-ek-cert \
 			--create-platform-cert --overwrite >"$work/swtpm.log" 2>&1 ||
-			die "swtpm_setup: $(tail -n 1 "$work/swtpm.log")"
+			die "swtpm_setup: $(grep -m 1 -iE 'error|fail|status [1-9]' "$work/swtpm.log" ||
+				tail -n 1 "$work/swtpm.log")"
 		cp "$work/new/$state" "$dir/$state.new"
 		mv "$dir/$state.new" "$dir/$state"
 	fi
