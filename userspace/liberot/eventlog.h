@@ -16,7 +16,7 @@
 
 /**
  * struct erot_tcg_event - one event; EV_NO_ACTION is not extended into its PCR
- * @pcr:      0 to 23
+ * @pcr:      0 to 23; EROT_PCR_NONE is possible with EV_NO_ACTION
  * @type:     EV_...
  * @digest:   of the sha256 bank
  * @data:     points into the log; what it says is not covered by @digest for every type
@@ -31,6 +31,7 @@ struct erot_tcg_event {
 };
 
 #define EROT_EV_NO_ACTION	3U
+#define EROT_PCR_NONE		UINT32_MAX
 
 /**
  * struct erot_eventlog - a log that was read
