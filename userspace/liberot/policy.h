@@ -6,7 +6,8 @@
  *	{
  *	  "version": 1,
  *	  "bank": "sha256",
- *	  "pcrs": {"0": ["64 hex digits", ...], ...},	PCRs 0 to 15, each with its accepted values
+ *	  "pcrs": {"0": ["64 hex digits", ...], ...},	PCRs 0 to 15, each with its accepted values;
+ *						may be empty only without "tpm" in hardwareKeys
  *	  "bootPcr": 13,			8 to 15, not in pcrs; default 13
  *	  "moduleVersions": ["0.1", ...],	not empty
  *	  "hostState": ["attested", ...],	must all hold; default everything
@@ -145,12 +146,16 @@ int erot_policy_verdicts(const struct erot_policy *policy, const struct erot_mac
  * @mask:            PCRs to take; 0: all from 0 to 15 that the first machine delivers, without
  *                   @boot_pcr and without 10 (which the kernel's IMA changes all the time)
  * @boot_pcr:        checked to hold the boot key
- * @allow_software:  accept software keys
+ * @host:            EROT_HOST_* to require, which all machines must have
+ * @optional_log:    do not require event logs
+ * @allow_software:  accept software keys, too
  * @max_unaccounted: or EROT_UNACCOUNTED_ANY
  */
 struct erot_learn {
 	uint32_t mask;
 	uint32_t boot_pcr;
+	uint32_t host;
+	bool optional_log;
 	bool allow_software;
 	uint32_t max_unaccounted;
 };
@@ -161,9 +166,9 @@ struct erot_learn {
  * @states: machine states, each of which the policy accepts
  * @n:      1 to EROT_POLICY_VALUES_MAX
  * @text:   JSON, to be freed
- * @err:    "learn-..." (a state lacks something), "event-log-...", "boot-key-pcr", "no-memory"
- *
- * Host state is what all of them have; an event log is required if all have one.
+ * @err:    "learn-pcrs" (nothing to take), "learn-size" (too many machines, or the policy would be
+ *          too large), "no-memory", or what erot_policy_check() says of a machine; the text has its
+ *          number, from 0
  *
  * Return: 0, -EINVAL, -EKEYREJECTED, -EBADMSG, -EFBIG, -ENOMEM or -EIO.
  */

@@ -67,4 +67,7 @@ char *erot_machine_state_build(const struct erot_machine_state *state);
 
 void erot_machine_state_free(struct erot_machine_state *state);
 
+/* Names of EROT_HOST_* bits: a new array, or NULL without memory. */
+json_t *erot_host_names(uint32_t host);
+
 #endif /* EROT_LIBEROT_STATE_H */
