@@ -46,6 +46,9 @@ struct erot_ak {
  */
 int erot_ak_check(const void *public, size_t len, struct erot_ak *ak, struct erot_error *err);
 
+/* Is there a template for such a key: RSA-2048, RSA-3072, P-256, P-384? -EKEYREJECTED: "ek-key". */
+int erot_ek_key_check(EVP_PKEY *ek, struct erot_error *err);
+
 /**
  * struct erot_credential - a secret sealed to (EK, name of the AK)
  * @blob:       TPM2B_ID_OBJECT, for TPM2_ActivateCredential

@@ -34,10 +34,10 @@ void erot_ek_roots_free(struct erot_ek_roots *roots);
  * @roots: accepted
  * @now:   seconds since 1970
  * @ek:    its public key, to be freed with EVP_PKEY_free()
- * @err:   in this order: "ek-certificate" (malformed), "ek-expired" (or not yet valid; also of an
- *         issuer), "ek-chain" (no path to a root, bad signature, unknown critical extension),
- *         "ek-usage" (a CA's, no tcg-kp-EKCertificate, or key usage that fits no EK), "ek-key"
- *         (neither RSA-2048, RSA-3072, P-256 nor P-384)
+ * @err:   in this order: "ek-certificate" (malformed), "ek-chain" (no path to a root, bad
+ *         signature, unknown critical extension), "ek-expired" (or not yet valid; also of an
+ *         issuer), "ek-usage" (a CA's, no tcg-kp-EKCertificate, or key usage that fits no EK),
+ *         "ek-key" (neither RSA-2048, RSA-3072, P-256 nor P-384)
  *
  * Revocation lists are not looked at.
  *
