@@ -555,37 +555,4 @@ TEST_F(death, image_mounts_once)
 	s->mount_fd = first;
 }
 
-/* ---- the module stays while a session needs it */
-
-static void no_unload(struct __test_metadata *_metadata, const char *state)
-{
-	ASSERT_ERRNO(EAGAIN, syscall(SYS_delete_module, "erot", O_NONBLOCK)) {
-		TH_LOG("in state %s", state);
-	}
-}
-
-TEST_F(death, no_unload_in_any_state)
-{
-	struct fx_session *s = &self->s;
-	struct fx_knobs k = { 0 };
-	struct fx_box box = { 0 };
-
-	WORKS(fx_new(s));
-	no_unload(_metadata, "new");
-	WORKS(fx_grant(s, &k));
-	WORKS(fx_release(s));
-	WORKS(fx_provision(s));
-	no_unload(_metadata, "provisioned");
-	WORKS(fx_attach(s));
-	no_unload(_metadata, "attached");
-	WORKS(fx_box_bind(s, &box));
-	no_unload(_metadata, "bound");
-	WORKS(fx_mount(s));
-	WORKS(fx_box_exec(s));
-	WORKS(fx_read(s, AGENT_READ, "/data/small", 0, 64, &self->a));
-	no_unload(_metadata, "running");
-	WORKS(erot_nl_destroy(fx.nl, s->n.id, &fx_err));
-	no_unload(_metadata, "dead");
-}
-
 FX_MAIN

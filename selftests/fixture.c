@@ -115,14 +115,15 @@ static bool ring_has(int32_t ring, int32_t key)
 	return false;
 }
 
-/* The certificate stays in the ring for the boot; it is put there once. */
-static int load_certificate(void)
+/* The certificate stays in the ring as long as the module; it is put there once. */
+int fx_load_certificate(void)
 {
 	int32_t ring = fx_keyring(".erot"), *kept;
 	uint8_t *data = NULL, *der = NULL;
 	size_t len;
 	int n;
 
+	fx.key_serial = 0;
 	if (!ring)
 		return erot_fail(&fx_err, ENOKEY, "keyring", "there is no keyring .erot");
 	if (!erot_read_file(FX_DIR "/serial", sizeof(*kept), &data, &len, &fx_err)) {
@@ -295,7 +296,7 @@ void fx_prepare(void)
 	need("key", load_or_make_key(FX_DIR "/key.pem", &fx.key));
 	need("other key", load_or_make_key(FX_DIR "/other.pem", &fx.other_key));
 	need("certificate", load_or_make_cert(FX_DIR "/cert.der", fx.key, &fx.cert));
-	need("keyring", load_certificate());
+	need("keyring", fx_load_certificate());
 	need("machine", make_machine());
 	need("image", make_image());
 	fd = fx_image_copy();

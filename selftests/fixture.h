@@ -183,6 +183,13 @@ void fx_prepare(void);
 /* In each test, before anything else: a netlink socket of its own. */
 int fx_begin(void);
 
+/* After the module was loaded anew: its keyring is empty. */
+int fx_load_certificate(void);
+
+/* delete_module() and modprobe, in open mode; 0 or a negative errno. */
+int fx_unload_module(void);
+int fx_load_module(void);
+
 /* A keyring's serial number by its name; 0: there is none. */
 int32_t fx_keyring(const char *name);
 
