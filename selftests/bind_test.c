@@ -116,7 +116,19 @@ TEST_F(bind, by_the_parent)
 	uint32_t isolation = ~0U;
 
 	REFUSED(EPERM, "initial user namespace", fx_bind_ioctl(self->s.n.fd, &isolation));
-	ASSERT_EQ(0, isolation & (EROT_ISO_USER_NS | EROT_ISO_PID_NS | EROT_ISO_NET_NS));
+	ASSERT_EQ(0, isolation) { TH_LOG("isolation 0x%x", isolation); }
+}
+
+/* A receipt that asks for no isolation gets no less. */
+TEST_F(bind, whatever_the_receipt_asks)
+{
+	struct fx_knobs k = { .no_isolation = true };
+	struct fx_session t = { .n.fd = -1 };
+
+	WORKS(fx_until_bind(&t, &k));
+	REFUSED(EPERM, "network namespace",
+		fx_box_bind(&t, &(struct fx_box){ .drop = CLONE_NEWNET }));
+	fx_end(&t);
 }
 
 /* Refused once, the session can still be bound by a sandbox that is as it should be. */

@@ -87,6 +87,25 @@ TEST_F(envelope, of_another_receipt)
 	REFUSED(EKEYREJECTED, "its digest is not the receipt's", fx_attach(s));
 }
 
+/* The envelope is the receipt's, and yet tells of another manifest. */
+TEST_F(envelope, manifest_of_another_receipt)
+{
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { .other_manifest = true };
+
+	WORKS(fx_until_attach(s, &k));
+	REFUSED(EKEYREJECTED, "its manifest is not the receipt's", fx_attach(s));
+}
+
+TEST_F(envelope, longer_manifest)
+{
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { .longer_manifest = true };
+
+	WORKS(fx_until_attach(s, &k));
+	REFUSED(EKEYREJECTED, "its manifest is not the receipt's", fx_attach(s));
+}
+
 TEST_F(envelope, payload_length)
 {
 	struct fx_session *s = &self->s;
@@ -173,6 +192,7 @@ FIXTURE_VARIANT(super) {
 FIXTURE_VARIANT_ADD(super, name) = { .off = o, .size = n, .value = v, .words = text }
 
 SUPER(magic, 0, 4, 0xe0f5e1e3, "not EROFS");
+SUPER(compat, 8, 4, 0x08, "compatible feature that is not allowed");
 SUPER(block_size, 12, 1, 9, "block size");
 SUPER(extslots, 13, 1, 1, "extension");
 SUPER(blocks_none, 36, 4, 0, "more blocks than the image has");
@@ -303,7 +323,12 @@ TEST_F(envelope, the_same_file_for_both)
 	struct fx_knobs k = { 0 };
 
 	WORKS(fx_until_attach(&self->s, &k));
-	REFUSED(EPROTO, "payload: ", fx_attach_fds(&self->s, self->s.env_fd, self->s.env_fd));
+	REFUSED(EPROTO, "payload: file has not the length",
+		fx_attach_fds(&self->s, self->s.env_fd, self->s.env_fd));
+	/* as long as the payload that the envelope wants in a file of its own */
+	ASSERT_EQ(0, ftruncate(self->s.env_fd, (off_t)fx.payload.shape.payload_len));
+	REFUSED(EPROTO, "payload: envelope and payload overlap",
+		fx_attach_fds(&self->s, self->s.env_fd, self->s.env_fd));
 }
 
 TEST_F(envelope, on_a_stacked_filesystem)

@@ -27,6 +27,7 @@ GATE(seccomp_missing, .no_seccomp = true);
 GATE(both_missing, .no_nnp = true, .no_seccomp = true);
 GATE(program_of_the_host, .program = HOST_AGENT, .argv = quick);
 GATE(session_inherited, .keep_session = true);
+GATE(image_inherited, .keep_image = true);
 GATE(memory_raised_after_bind, .late_memory = true);
 GATE(swap_raised_after_bind, .late_swap = true);
 GATE(traced, .traced = true);
@@ -101,7 +102,53 @@ TEST_F(pass, runs)
 	ASSERT_EQ(EROT_ISO_ALL, le32toh(ev.isolation));
 }
 
-/* The gate looks at every exec, not only at the first. */
+/* The gate looks at every exec: a copy in memory is not from the payload. */
+static void killed_later(struct __test_metadata *_metadata, struct fx_session *s, const char *what)
+{
+	const char *argv[] = { FX_AGENT, what, NULL };
+	struct fx_box box = { .argv = argv };
+	struct fx_knobs k = { 0 };
+	struct erot_evidence ev;
+	int status;
+
+	WORKS(fx_launch(s, &k, &box));
+	WORKS(fx_wait(s, 20, &status));
+	ASSERT_TRUE(WIFSIGNALED(status)) { TH_LOG("status 0x%x", status); }
+	ASSERT_EQ(SIGKILL, WTERMSIG(status));
+	WORKS(fx_evidence(s, 20, &ev));
+	ASSERT_EQ(EROT_END_EXEC_GATE, le32toh(ev.reason));
+	ASSERT_NE(0, le32toh(ev.flags) & EROT_EV_RAN);
+}
+
+TEST_F(pass, then_a_copy_in_memory)
+{
+	killed_later(_metadata, &self->s, "exec-copy");
+}
+
+TEST_F(pass, then_a_copy_by_a_child)
+{
+	killed_later(_metadata, &self->s, "exec-copy-child");
+}
+
+TEST_F(pass, then_a_copy_in_a_nested_namespace)
+{
+	killed_later(_metadata, &self->s, "exec-copy-nested");
+}
+
+/* What is nested in the sandbox belongs to it, and reads. */
+TEST_F(pass, nested_namespace)
+{
+	const char *argv[] = { FX_AGENT, "read-nested", NULL };
+	struct fx_session *s = &self->s;
+	struct fx_box box = { .argv = argv };
+	struct fx_knobs k = { 0 };
+	int status;
+
+	WORKS(fx_launch(s, &k, &box));
+	WORKS(fx_wait(s, 20, &status));
+	ASSERT_EQ(7 << 8, status) { TH_LOG("status 0x%x", status); }
+}
+
 TEST_F(pass, exec_again)
 {
 	struct fx_session *s = &self->s;

@@ -370,6 +370,25 @@ static int make_content(struct fx_session *s, const struct erot_receipt_info *r,
 	}
 }
 
+/* The manifest ends the content; the module reads no JSON, so any byte will do. */
+static int alter_manifest(bool longer, uint8_t **content, size_t *len)
+{
+	struct erot_receipt *r;
+
+	if (!longer) {
+		(*content)[*len - 1] ^= 1;
+		return 0;
+	}
+	r = realloc(*content, *len + 1);
+	if (!r)
+		return -ENOMEM;
+	*content = (uint8_t *)r;
+	(*content)[(*len)++] = '\n';
+	r->grant.head.length = htole32((uint32_t)*len);
+	r->grant.manifest_len = htole32(le32toh(r->grant.manifest_len) + 1);
+	return 0;
+}
+
 static int make_receipt(struct fx_session *s, struct erot_receipt_info *r)
 {
 	const struct fx_knobs *k = &s->knobs;
@@ -396,6 +415,8 @@ static int make_receipt(struct fx_session *s, struct erot_receipt_info *r)
 	if (!ret)
 		free(content);
 	ret = ret ?: make_content(s, r, &o, &content, &len);
+	if (!ret && (k->other_manifest || k->longer_manifest))
+		ret = alter_manifest(k->longer_manifest, &content, &len);
 	if (ret)
 		return ret;
 	ret = erot_sha256(content, len, s->receipt) ?:
@@ -430,7 +451,7 @@ int fx_grant(struct fx_session *s, const struct fx_knobs *k)
 	r.memory_max = k->memory_max ?: 64 << 20;
 	r.max_runtime = k->runtime ?: 600;
 	r.pids_max = 64;
-	r.isolation = EROT_ISO_ALL;
+	r.isolation = k->no_isolation ? 0 : EROT_ISO_ALL;
 	r.host = k->host;
 	ret = make_receipt(s, &r);
 	free(manifest);
@@ -446,7 +467,7 @@ int fx_release(struct fx_session *s)
 	struct erot_release_info in = {
 		.derg_time = (uint64_t)time(NULL) + (uint64_t)k->derg_time,
 		.valid_seconds = k->valid ?: 600,
-		.max_runtime = k->runtime ?: 600,
+		.max_runtime = k->release_runtime ?: k->runtime ?: 600,
 	};
 	uint8_t receipt[EROT_DIGEST_SIZE], session[EROT_KEY_SIZE], boot[EROT_KEY_SIZE];
 	uint8_t sk[EROT_KEY_SIZE];

@@ -57,6 +57,7 @@ enum fx_as { FX_RECEIPT, FX_STATEMENT, FX_ORDER, FX_DESTRUCTION };
  * @derg_time:   seconds from now, of the release
  * @valid:       valid_seconds of the release; 0: 600
  * @runtime:     of receipt and release; 0: 600
+ * @release_runtime: of the release, if it is another
  * @memory_max:  of the receipt; 0: 64 MiB
  * @host:        EROT_HOST_* that the receipt requires
  * @as:          what is signed
@@ -65,6 +66,9 @@ enum fx_as { FX_RECEIPT, FX_STATEMENT, FX_ORDER, FX_DESTRUCTION };
  * @other_receipt: the release is for another receipt
  * @other_sk:    the release has another private key
  * @other_envelope: the receipt names another envelope
+ * @other_manifest: the receipt has another manifest, as long as the envelope's
+ * @longer_manifest: the receipt has another manifest, longer than the envelope's
+ * @no_isolation: the receipt asks for none
  * @payload:     NULL: fx.payload
  */
 struct fx_knobs {
@@ -73,6 +77,7 @@ struct fx_knobs {
 	int64_t derg_time;
 	uint32_t valid;
 	uint32_t runtime;
+	uint32_t release_runtime;
 	uint64_t memory_max;
 	uint32_t host;
 	enum fx_as as;
@@ -84,6 +89,9 @@ struct fx_knobs {
 	bool other_receipt;
 	bool other_sk;
 	bool other_envelope;
+	bool other_manifest;
+	bool longer_manifest;
+	bool no_isolation;
 	const struct fx_payload *payload;
 };
 
@@ -138,6 +146,7 @@ struct fx_session {
  * @no_seccomp:  the filter is left out
  * @traced:      by its parent
  * @keep_session: the session descriptor is inherited over exec
+ * @keep_image:  the image descriptor is inherited over exec
  * @late_memory: memory.max is raised between BIND and exec
  * @late_swap:   memory.swap.max is raised between BIND and exec
  * @program:     path on the host, executed instead of one of the payload
@@ -155,6 +164,7 @@ struct fx_box {
 	bool no_seccomp;
 	bool traced;
 	bool keep_session;
+	bool keep_image;
 	bool late_memory;
 	bool late_swap;
 	const char *program;

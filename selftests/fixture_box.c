@@ -139,7 +139,8 @@ static void enter_payload(int sock, int mount_fd)
 	close(mount_fd);
 }
 
-static void __attribute__((noreturn)) child(const struct fx_box *box, int sock, int session)
+static void __attribute__((noreturn)) child(const struct fx_box *box, int sock, int session,
+						int image)
 {
 	static char stack[16384] __attribute__((aligned(16)));
 	static const char *const serve[] = { FX_AGENT, "serve", NULL };
@@ -148,12 +149,15 @@ static void __attribute__((noreturn)) child(const struct fx_box *box, int sock, 
 	int mount_fd = -1;
 	char go;
 
-	/* places 3 and 4; nothing else stays, least of all another session */
+	/* places 3, 4 and 5; nothing else stays, least of all another session */
 	sock = fcntl(sock, F_DUPFD_CLOEXEC, 10);
 	session = fcntl(session, F_DUPFD_CLOEXEC, 11);
-	if (sock < 0 || session < 0 || dup3(sock, 3, O_CLOEXEC) < 0 ||
-	    dup3(session, 4, O_CLOEXEC) < 0 || close_range(5, ~0U, 0))
+	image = fcntl(image, F_DUPFD_CLOEXEC, 12);
+	if (sock < 0 || session < 0 || image < 0 || dup3(sock, 3, O_CLOEXEC) < 0 ||
+	    dup3(session, 4, O_CLOEXEC) < 0 || dup2(image, 5) < 0 || close_range(6, ~0U, 0))
 		_exit(92);
+	if (!box->keep_image)
+		close(5);
 	sock = 3;
 	session = 4;
 	if (recv(sock, &go, 1, 0) != 1)
@@ -282,7 +286,7 @@ int fx_box_bind(struct fx_session *s, const struct fx_box *box)
 	fflush(stdout);
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (!pid)
-		child(box, pair[1], s->n.fd);
+		child(box, pair[1], s->n.fd, s->image_fd);
 	ret = pid < 0 ? erot_fail(&fx_err, errno, "clone3", "clone3: %s", strerror(errno)) : 0;
 	close(cgroup);
 	close(pair[1]);

@@ -3,9 +3,11 @@
  * The workload of the module's own tests. "serve" does what it is told through
  * descriptor 0; the other words name what it does.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -235,6 +237,50 @@ static int many(void)
 	return sum;
 }
 
+/* Executes what is no file of the payload; returns if it can't be tried. */
+static int exec_copy(void)
+{
+	static char buf[65536];
+	char *const argv[] = { "copy", "exit", "8", NULL };
+	char *const envp[] = { NULL };
+	int from = open("/bin/agent", O_RDONLY | O_CLOEXEC), to = memfd_create("copy", 0);
+	ssize_t n;
+
+	while (from >= 0 && to >= 0 && (n = read(from, buf, sizeof(buf))) > 0)
+		if (write(to, buf, (size_t)n) != n)
+			return 94;
+	fexecve(to, argv, envp);
+	return 93;
+}
+
+static int read_big(void)
+{
+	static const struct agent_request r = { .op = AGENT_READ, .len = 4096, .off = 1 << 20,
+						.path = "/data/big" };
+
+	do_read(&r);
+	return answer.len == r.len ? 7 : 92;
+}
+
+/* @fn in a child, perhaps in a pid namespace of its own. Its status, or that it was killed. */
+static int in_child(int (*fn)(void), int flags)
+{
+	int status;
+	pid_t pid;
+
+	if (flags && unshare(flags))
+		return 91;
+	pid = fork();
+	if (!pid)
+		_exit(fn());
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return 90;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	wait_for_ever();	/* all of us are killed with it */
+	return 89;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -251,5 +297,13 @@ int main(int argc, char **argv)
 		return in_thread(last_thread, 0);
 	if (!strcmp(what, "many"))
 		return many();
+	if (!strcmp(what, "exec-copy"))
+		return exec_copy();
+	if (!strcmp(what, "exec-copy-child"))
+		return in_child(exec_copy, 0);
+	if (!strcmp(what, "exec-copy-nested"))
+		return in_child(exec_copy, CLONE_NEWPID);
+	if (!strcmp(what, "read-nested"))
+		return in_child(read_big, CLONE_NEWPID);
 	return 64;
 }
