@@ -359,7 +359,8 @@ static int make_receipt(struct db *db, void *ctx, struct erot_error *e)
 	       db_run(db, e, NULL, "INSERT INTO statement (digest, tenant, machine, epoch, cms, "
 		      "created) VALUES ($1, $2, $1, $3, $1, $3)", DB_ARGS(dig, t, one)) ?:
 	       db_run(db, e, NULL, "INSERT INTO receipt (digest, statement, tenant, machine, "
-		      "epoch, order_cms, order_cert, envelope, cms, not_before, not_after, ends, created) "
+		      "epoch, order_cms, order_cert, envelope, cms, not_before, not_after, ends, "
+		      "created) "
 		      "VALUES ($1, $1, $2, $1, 1, $1, $1, $1, $1, 1, 2, 3, 1)", DB_ARGS(dig, t));
 }
 

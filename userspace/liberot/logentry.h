@@ -32,7 +32,7 @@ const char *erot_log_kind_name(uint32_t kind);
 
 void erot_log_entry_build(const struct erot_log_entry_info *info, struct erot_log_entry *entry);
 
-/* Exactly one entry. -EBADMSG: "short", "trailing-bytes", "log-entry". */
+/* Exactly one entry. -EBADMSG: "short", "trailing-bytes", "log-entry", "log-entry-magic" etc. */
 int erot_log_entry_parse(const void *data, size_t len, struct erot_log_entry_info *info,
 			 struct erot_error *err);
 

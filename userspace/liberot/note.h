@@ -31,15 +31,17 @@ int erot_note_key(const char *name, const uint8_t pk[EROT_KEY_SIZE], struct erot
 		  struct erot_error *err);
 
 /* The verifier key "name+id+key"; parse: -EINVAL, "note-key". */
-void erot_vkey_format(const struct erot_note_key *key, char vkey[EROT_VKEY_MAX]);
+int erot_vkey_format(const struct erot_note_key *key, char vkey[EROT_VKEY_MAX],
+		     struct erot_error *err);
 int erot_vkey_parse(const char *vkey, struct erot_note_key *key, struct erot_error *err);
 
 /**
  * erot_note_format() - text, empty line, signature line
  * @out: appended to
  */
-void erot_note_format(const void *text, size_t len, const struct erot_note_key *key,
-		      const uint8_t sig[EROT_ED25519_SIZE], struct erot_buf *out);
+int erot_note_format(const void *text, size_t len, const struct erot_note_key *key,
+		     const uint8_t sig[EROT_ED25519_SIZE], struct erot_buf *out,
+		     struct erot_error *err);
 
 /**
  * erot_note_check() - is it signed by @key?
@@ -67,7 +69,8 @@ struct erot_checkpoint {
 };
 
 /* The text that is signed; no extension lines. */
-void erot_checkpoint_format(const struct erot_checkpoint *cp, struct erot_buf *out);
+int erot_checkpoint_format(const struct erot_checkpoint *cp, struct erot_buf *out,
+			   struct erot_error *err);
 
 /* Extension lines are refused: nobody could audit them. -EBADMSG, "checkpoint-format". */
 int erot_checkpoint_parse(const void *text, size_t len, struct erot_checkpoint *cp,
@@ -85,8 +88,8 @@ int erot_checkpoint_open(const void *note, size_t len, const struct erot_note_ke
  * @len:   bytes of it
  * @out:   appended to
  */
-void erot_proof_format(uint64_t index, const struct erot_tlog_proof *proof, const void *note,
-		       size_t len, struct erot_buf *out);
+int erot_proof_format(uint64_t index, const struct erot_tlog_proof *proof, const void *note,
+		      size_t len, struct erot_buf *out, struct erot_error *err);
 
 /* Checks nothing but the form; @note points into @text. -EBADMSG, "proof-format". */
 int erot_proof_parse(const void *text, size_t len, uint64_t *index, struct erot_tlog_proof *proof,
