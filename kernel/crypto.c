@@ -25,7 +25,7 @@ static struct crypto_shash *sha512_tfm;
  * What an HMAC carries between its passes: derived from the key, so scratch
  * memory. The struct shash_desc and its context follow.
  */
-struct hmac_work {
+struct erot_hmac_work {
 	u8 pad[SHA512_BLOCK_SIZE];
 	u8 inner[SHA512_DIGEST_SIZE];
 	u8 desc[] CRYPTO_MINALIGN_ATTR;
@@ -131,47 +131,95 @@ static int hmac_pass(struct shash_desc *desc, const u8 *pad, const struct kvec *
 	return err;
 }
 
-static int hmac(struct crypto_shash *tfm, const u8 *key, size_t key_len,
-		const struct kvec *parts, unsigned int nparts, u8 *out)
+static size_t hmac_work_size(struct crypto_shash *tfm)
 {
-	size_t size = sizeof(struct hmac_work) + sizeof(struct shash_desc) +
-		      crypto_shash_descsize(tfm);
+	return sizeof(struct erot_hmac_work) + sizeof(struct shash_desc) +
+	       crypto_shash_descsize(tfm);
+}
+
+/* Allocates nothing. */
+static int hmac_in(struct erot_hmac_work *w, struct crypto_shash *tfm, const u8 *key,
+		   size_t key_len, const struct kvec *parts, unsigned int nparts, u8 *out)
+{
+	struct shash_desc *desc = (struct shash_desc *)w->desc;
 	unsigned int block = crypto_shash_blocksize(tfm);
-	struct shash_desc *desc;
-	struct hmac_work *w;
 	struct kvec inner;
 	unsigned int i;
 	int err = 0;
 
 	if (WARN_ON_ONCE(block > sizeof(w->pad) || key_len > UINT_MAX))
 		return -EINVAL;
-	w = erot_scratch_alloc(size, GFP_KERNEL);
-	if (!w)
-		return -ENOMEM;
-	desc = (struct shash_desc *)w->desc;
 	desc->tfm = tfm;
+	memset(w->pad, 0, sizeof(w->pad));
 
 	if (key_len > block)
 		err = crypto_shash_digest(desc, key, key_len, w->pad);
 	else if (key_len)
 		memcpy(w->pad, key, key_len);
 	if (err)
-		goto out;
+		return err;
 
 	for (i = 0; i < block; i++)
 		w->pad[i] ^= 0x36;
 	err = hmac_pass(desc, w->pad, parts, nparts, w->inner);
 	if (err)
-		goto out;
+		return err;
 
 	for (i = 0; i < block; i++)
 		w->pad[i] ^= 0x36 ^ 0x5c;
 	inner.iov_base = w->inner;
 	inner.iov_len = crypto_shash_digestsize(tfm);
-	err = hmac_pass(desc, w->pad, &inner, 1, out);
-out:
-	erot_scratch_free(w, size);
+	return hmac_pass(desc, w->pad, &inner, 1, out);
+}
+
+static int hmac(struct crypto_shash *tfm, const u8 *key, size_t key_len,
+		const struct kvec *parts, unsigned int nparts, u8 *out)
+{
+	struct erot_hmac_work *w = erot_scratch_alloc(hmac_work_size(tfm), GFP_KERNEL);
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	err = hmac_in(w, tfm, key, key_len, parts, nparts, out);
+	erot_scratch_free(w, hmac_work_size(tfm));
 	return err;
+}
+
+/**
+ * erot_hmac_work_alloc - memory for erot_hmac_sha256_in()
+ * @gfp: as for kvmalloc()
+ *
+ * Return: for erot_hmac_work_free(), or NULL.
+ */
+struct erot_hmac_work *erot_hmac_work_alloc(gfp_t gfp)
+{
+	return erot_scratch_alloc(hmac_work_size(sha256_tfm), gfp);
+}
+
+/**
+ * erot_hmac_work_free - wipe and give back; may sleep
+ * @w: from erot_hmac_work_alloc(), or NULL
+ */
+void erot_hmac_work_free(struct erot_hmac_work *w)
+{
+	erot_scratch_free(w, hmac_work_size(sha256_tfm));
+}
+
+/**
+ * erot_hmac_sha256_in - erot_hmac_sha256() in memory that was allocated before
+ * @w:       used by nobody else meanwhile; holds what leads to the key until it is freed
+ * @key:     any length
+ * @key_len: bytes
+ * @parts:   read only
+ * @nparts:  any number
+ * @out:     MAC
+ *
+ * Return: 0; an error only if the hash itself has one.
+ */
+int erot_hmac_sha256_in(struct erot_hmac_work *w, const u8 *key, size_t key_len,
+			const struct kvec *parts, unsigned int nparts, u8 out[EROT_DIGEST_SIZE])
+{
+	return hmac_in(w, sha256_tfm, key, key_len, parts, nparts, out);
 }
 
 /**

@@ -10,6 +10,8 @@
 
 #define EROT_SHA512_SIZE 64
 
+struct erot_hmac_work;
+
 /* A part of a message; the functions below only read what it points to. */
 #define EROT_PART(p, n)	{ .iov_base = (void *)(p), .iov_len = (n) }
 
@@ -21,6 +23,11 @@ void erot_sha256_parts(const struct kvec *parts, unsigned int nparts, u8 out[ERO
 
 int erot_hmac_sha256(const u8 *key, size_t key_len, const struct kvec *parts,
 		     unsigned int nparts, u8 out[EROT_DIGEST_SIZE]);
+
+struct erot_hmac_work *erot_hmac_work_alloc(gfp_t gfp);
+void erot_hmac_work_free(struct erot_hmac_work *w);
+int erot_hmac_sha256_in(struct erot_hmac_work *w, const u8 *key, size_t key_len,
+			const struct kvec *parts, unsigned int nparts, u8 out[EROT_DIGEST_SIZE]);
 
 int erot_hkdf_extract_sha256(const u8 *salt, size_t salt_len, const struct kvec *parts,
 			     unsigned int nparts, u8 prk[EROT_DIGEST_SIZE]);

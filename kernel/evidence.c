@@ -24,14 +24,14 @@ int erot_evidence_key(const u8 sk[EROT_KEY_SIZE], u8 out[EROT_KEY_SIZE])
 
 /**
  * erot_evidence_seal - finish evidence
- * @ev:  all but head, reserved and mac is filled in
- * @key: from erot_evidence_key()
+ * @ev:   all but head, reserved and mac is filled in
+ * @key:  from erot_evidence_key()
+ * @work: allocated before, since the end of a session must not fail for want of memory
  *
- * May sleep.
- *
- * Return: 0 or -ENOMEM; then there is no MAC.
+ * Return: 0 or an error of the hash; then there is no MAC.
  */
-int erot_evidence_seal(struct erot_evidence *ev, const u8 key[EROT_KEY_SIZE])
+int erot_evidence_seal(struct erot_evidence *ev, const u8 key[EROT_KEY_SIZE],
+		       struct erot_hmac_work *work)
 {
 	const struct kvec all = EROT_PART(ev, offsetof(struct erot_evidence, mac));
 
@@ -41,5 +41,5 @@ int erot_evidence_seal(struct erot_evidence *ev, const u8 key[EROT_KEY_SIZE])
 	ev->head.length = cpu_to_le32(sizeof(*ev));
 	ev->reserved = 0;
 	memset(ev->mac, 0, sizeof(ev->mac));
-	return erot_hmac_sha256(key, EROT_KEY_SIZE, &all, 1, ev->mac);
+	return erot_hmac_sha256_in(work, key, EROT_KEY_SIZE, &all, 1, ev->mac);
 }

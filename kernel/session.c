@@ -16,6 +16,7 @@
 #include <linux/xarray.h>
 
 #include "bootkey.h"
+#include "crypto.h"
 #include "evidence.h"
 #include "host.h"
 #include "hpke.h"
@@ -44,6 +45,7 @@ static void session_free(struct erot_session *s)
 {
 	erot_image_free(s->image);
 	erot_secret_free(s->secret);
+	erot_hmac_work_free(s->mac);
 	put_pid(s->attacher);
 	put_pid(s->pid);
 	if (s->pid_ns)
@@ -129,8 +131,10 @@ static void finish_work(struct work_struct *work)
 			ev->host = cpu_to_le32(s->host);
 			ev->isolation = cpu_to_le32(s->isolation);
 			ev->flags = cpu_to_le32((u32)s->flags);
-			evident = !erot_evidence_seal(ev, s->secret->evidence_key);
+			evident = !erot_evidence_seal(ev, s->secret->evidence_key, s->mac);
 		}
+		erot_hmac_work_free(s->mac);
+		s->mac = NULL;
 		erot_secret_free(s->secret);
 		s->secret = NULL;
 		bound = s->pid_ns != NULL;
@@ -441,6 +445,7 @@ int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_l
 {
 	struct erot_receipt_facts *f = NULL;
 	struct provision_scratch *w = NULL;
+	struct erot_hmac_work *mac = NULL;
 	int err;
 
 	mutex_lock(&s->op);
@@ -450,7 +455,8 @@ int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_l
 	err = -ENOMEM;
 	f = kzalloc(sizeof(*f), GFP_KERNEL);
 	w = erot_scratch_alloc(sizeof(*w), GFP_KERNEL);
-	if (!f || !w)
+	mac = erot_hmac_work_alloc(GFP_KERNEL);
+	if (!f || !w || !mac)
 		goto out;
 	err = erot_receipt_verify(cms, cms_len, erot_keyring, f, why) ?: check_receipt(s, f, why);
 	if (err)
@@ -465,6 +471,8 @@ int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_l
 		memcpy(s->secret->sk, w->rel.sk, EROT_KEY_SIZE);
 		memzero_explicit(s->secret->session_sk, EROT_KEY_SIZE);
 		s->facts = *f;
+		s->mac = mac;
+		mac = NULL;
 		s->max_runtime = min3(f->max_runtime, le32_to_cpu(w->rel.max_runtime),
 				      EROT_RUNTIME_MAX);
 		s->started_ns = ktime_get_boottime_ns();
@@ -472,6 +480,7 @@ int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_l
 	}
 	up_write(&s->keys);
 out:
+	erot_hmac_work_free(mac);
 	erot_scratch_free(w, sizeof(*w));
 	kfree(f);
 	mutex_unlock(&s->op);

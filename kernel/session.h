@@ -33,6 +33,7 @@
 #include "receipt.h"
 #include "stats.h"
 
+struct erot_hmac_work;
 struct erot_image;
 struct erot_secret;
 struct pid_namespace;
@@ -73,6 +74,8 @@ struct pid_namespace;
  * @exited:    that path was entered; xchg
  * @plaintext: a payload file is open, so plaintext pages may exist; under @keys
  * @mounted:   the payload file was opened; it is not opened twice
+ * @mac:       memory for the MAC of @evidence, so that its making cannot fail; from PROVISION
+ *             until it is made; under @keys
  * @evidence:  valid in state RELEASED
  */
 struct erot_session {
@@ -111,6 +114,7 @@ struct erot_session {
 	struct work_struct finish;
 	struct callback_head exit_work;
 	int exited;
+	struct erot_hmac_work *mac;
 	struct erot_evidence evidence;
 };
 
