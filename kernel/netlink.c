@@ -170,6 +170,17 @@ int erot_nl_destroy_doit(struct sk_buff *req, struct genl_info *info)
 	return 0;
 }
 
+/*
+ * A struct pid keeps its numbers when the process is gone, and others get them. So the number is
+ * told until the process enters its exit; if it was no longer watched then, until it is reaped.
+ */
+static u32 first_process(const struct erot_session *s, struct pid_namespace *ns)
+{
+	if (READ_ONCE(s->exited) || !pid_has_task(s->pid, PIDTYPE_TGID))
+		return 0;
+	return pid_nr_ns(s->pid, ns);
+}
+
 static int put_session(struct sk_buff *skb, struct erot_session *s, struct pid_namespace *ns)
 {
 	int state = smp_load_acquire(&s->state);
@@ -185,7 +196,7 @@ static int put_session(struct sk_buff *skb, struct erot_session *s, struct pid_n
 		return -EMSGSIZE;
 	if (known && nla_put(skb, EROT_A_SESSION_RECEIPT, EROT_DIGEST_SIZE, s->facts.digest))
 		return -EMSGSIZE;
-	if (s->pid && nla_put_u32(skb, EROT_A_SESSION_PID, pid_nr_ns(s->pid, ns)))
+	if (s->pid && nla_put_u32(skb, EROT_A_SESSION_PID, first_process(s, ns)))
 		return -EMSGSIZE;
 	if (known && state == EROT_STATE_RELEASED &&
 	    nla_put(skb, EROT_A_SESSION_EVIDENCE, sizeof(s->evidence), &s->evidence))
