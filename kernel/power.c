@@ -6,16 +6,39 @@
 #include <linux/suspend.h>
 
 #include "bootkey.h"
+#include "limits.h"
 #include "power.h"
 #include "session.h"
 
-/* Memory is about to be written to disk or kept without us: no session survives. */
+/*
+ * Memory is about to be kept without us, written to disk or, by what resumes
+ * from there, overwritten in part: no session survives, and no plaintext. Tasks
+ * that were killed just now are frozen after this, with their pages, unless they
+ * are waited for here.
+ */
+static int prepare(void)
+{
+	erot_session_close(EROT_END_SUSPEND);
+	if (erot_session_wait_released(EROT_SLEEP_SECONDS))
+		return NOTIFY_DONE;
+	/* who refuses is not told that it was called off */
+	erot_session_reopen();
+	pr_notice("erot: plaintext of a session is still held: the machine may not sleep\n");
+	return notifier_from_errno(-EBUSY);
+}
+
 static int on_pm(struct notifier_block *nb, unsigned long event, void *data)
 {
-	if (event == PM_SUSPEND_PREPARE || event == PM_HIBERNATION_PREPARE)
-		erot_session_close(EROT_END_SUSPEND);
-	else if (event == PM_POST_SUSPEND || event == PM_POST_HIBERNATION)
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		return prepare();
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
 		erot_session_reopen();
+	}
 	return NOTIFY_DONE;
 }
 

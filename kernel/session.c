@@ -13,6 +13,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/unaligned.h>
+#include <linux/wait_bit.h>
 #include <linux/xarray.h>
 
 #include "bootkey.h"
@@ -33,8 +34,11 @@ struct workqueue_struct *erot_wq;
 static DEFINE_XARRAY_ALLOC1(registry);
 static DEFINE_HASHTABLE(by_id, 10);
 
-/* No session may come to be or go on: the machine sleeps or goes down. Array's lock. */
-static bool closed;
+/* How many want no session to come to be: the machine sleeps or goes down. Array's lock. */
+static unsigned int closed;
+
+/* Sessions of the registry before RELEASED; who waits for none is woken at zero. */
+static atomic_t unreleased;
 
 static u32 id_key(const u8 id[EROT_ID_SIZE])
 {
@@ -144,6 +148,8 @@ static void finish_work(struct work_struct *work)
 	up_write(&s->keys);
 
 	if (done) {
+		if (atomic_dec_and_test(&unreleased))
+			wake_up_var(&unreleased);
 		erot_notify(s, EROT_EVENT_RELEASED, 0);
 		if (!evident)	/* nothing to acknowledge */
 			unregister(s);
@@ -214,8 +220,10 @@ struct erot_session *erot_session_create(const char **why)
 		*why = "the machine is about to sleep or to go down";
 		err = -ESHUTDOWN;
 	}
-	if (!err)
+	if (!err) {
 		hash_add(by_id, &s->hash, id_key(s->id));
+		atomic_inc(&unreleased);
+	}
 	xa_unlock(&registry);
 	if (err) {
 		erot_session_put(s);
@@ -568,22 +576,37 @@ void erot_session_die_all(enum erot_end end)
  * erot_session_close - end every session and let none come to be
  * @end: why
  *
- * Userspace still runs when the machine prepares to sleep.
+ * Userspace still runs when the machine prepares to sleep. Calls are counted:
+ * each is undone by one erot_session_reopen().
  */
 void erot_session_close(enum erot_end end)
 {
 	xa_lock(&registry);
-	closed = true;
+	closed++;
 	xa_unlock(&registry);
 	erot_session_die_all(end);
 }
 
-/** erot_session_reopen - the machine is awake again */
+/** erot_session_reopen - the machine is awake again, or did not fall asleep */
 void erot_session_reopen(void)
 {
 	xa_lock(&registry);
-	closed = false;
+	if (closed)	/* the module may have come after the preparation */
+		closed--;
 	xa_unlock(&registry);
+}
+
+/**
+ * erot_session_wait_released - wait until no session holds plaintext
+ * @seconds: at most
+ *
+ * After erot_session_close(). Tasks that are killed must still be able to run.
+ *
+ * Return: whether all are in state RELEASED.
+ */
+bool erot_session_wait_released(unsigned int seconds)
+{
+	return wait_var_event_timeout(&unreleased, !atomic_read(&unreleased), seconds * HZ);
 }
 
 /*

@@ -143,6 +143,7 @@ void erot_session_die(struct erot_session *s, enum erot_end end);
 void erot_session_die_all(enum erot_end end);
 void erot_session_close(enum erot_end end);
 void erot_session_reopen(void);
+bool erot_session_wait_released(unsigned int seconds);
 void erot_session_panic(void);
 
 void erot_session_plaintext_gone(struct erot_session *s);

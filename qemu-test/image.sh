@@ -47,7 +47,7 @@ CRYPTO=(
 # what the tests and the runner load, most of it on demand
 MODULES=(
 	"${CRYPTO[@]}" crc32c-intel crc32c_generic erofs overlay loop virtio_blk
-	algif_aead algif_hash af_alg dummy veth binfmt_misc virtio_net
+	algif_aead algif_hash af_alg dummy veth binfmt_misc virtio_net nbd
 )
 
 work=$(mktemp -d)

@@ -196,7 +196,7 @@ static int agent_path(char *path, size_t size)
 	return 0;
 }
 
-static int run(char *const argv[])
+int fx_run(char *const argv[])
 {
 	int status, ret;
 	pid_t pid;
@@ -236,7 +236,7 @@ static int make_image(void)
 	      erot_random(fx.big, FX_BIG_SIZE) ?:
 	      erot_write_file(FX_DIR "/tree/data/big", fx.big, FX_BIG_SIZE, 0644, &fx_err) ?:
 	      erot_write_file(FX_DIR "/tree/data/small", "small\n", 6, 0644, &fx_err) ?:
-	      run(mkfs);
+	      fx_run(mkfs);
 	if (ret)
 		return ret;
 	if (stat(FX_DIR "/image.new", &st) ||

@@ -243,6 +243,9 @@ void fx_end(struct fx_session *s);
 /* No session and no key is left within some seconds. */
 int fx_nothing_left(void);
 
+/* A program of the guest, until it has ended; -EIO for any status but 0. */
+int fx_run(char *const argv[]);
+
 /* A file of FX_DIR that has no name any more. */
 int fx_temp_file(const void *data, size_t len);
 
