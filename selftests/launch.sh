@@ -45,6 +45,7 @@ ends "host name" 0 inside '["/bin/hostname"]'
 ends "root is read-only" 1 "" '["/bin/sh", "-c", "echo x > /data/x"]'
 ends "sees its own processes only" 0 1 '["/bin/sh", "-c", "cd /proc; set -- [0-9]*; echo $#"]'
 ends "loopback only" 0 1 '["/bin/sh", "-c", "grep -c : /proc/net/dev"]'
+ends "no page is lent to a pipe or a socket" 0 "" '["/bin/work", "lend", "/data/canary"]'
 ends "no program" 127 "" '["/bin/absent"]'
 want=$(root/bin/work sum root/data/big)
 ends "a mapped file is what was packed" 0 "$want" '["/bin/work", "sum", "/data/big"]'

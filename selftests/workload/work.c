@@ -2,6 +2,8 @@
 /*
  * What the tests run inside the sandbox: one word names what it does.
  */
+#define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,7 +12,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -180,6 +185,35 @@ static int read_on_line(const char *path)
 	return printf("whole %zu\n", total) < 0;
 }
 
+static int refused(const char *what, long ret, int want)
+{
+	if (ret < 0 && errno == want)
+		return 0;
+	printf("%s: %ld %s\n", what, ret, strerror(errno));
+	return 1;
+}
+
+/* Each would lend pages of a file to a pipe or a socket; each call is right but for that. */
+static int lend(const char *path)
+{
+	int fd = open(path, O_RDONLY), sock = socket(AF_INET, SOCK_STREAM, 0), p[2], q[2];
+	int one = 1, bad = 0;
+	struct iovec iov = { .iov_len = 1 };
+
+	if (fd < 0 || sock < 0 || pipe(p) || pipe(q) || write(p[1], "x", 1) != 1)
+		return 2;
+	iov.iov_base = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (iov.iov_base == MAP_FAILED)
+		return 2;
+	bad |= refused("splice", splice(fd, NULL, q[1], NULL, 1, 0), EINVAL);
+	bad |= refused("tee", tee(p[0], q[1], 1, 0), EINVAL);
+	bad |= refused("vmsplice", vmsplice(q[1], &iov, 1, 0), EINVAL);
+	bad |= refused("sendfile", sendfile(q[1], fd, NULL, 1), EINVAL);
+	bad |= refused("SO_ZEROCOPY",
+		       setsockopt(sock, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)), ENOPROTOOPT);
+	return bad;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -208,6 +242,8 @@ int main(int argc, char **argv)
 		return handle_term();
 	if (!strcmp(what, "read-on-line") && argc > 2)
 		return read_on_line(argv[2]);
+	if (!strcmp(what, "lend") && argc > 2)
+		return lend(argv[2]);
 	if (!strcmp(what, "abort"))
 		abort();
 	fprintf(stderr, "work: what?\n");
