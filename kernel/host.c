@@ -102,6 +102,30 @@ int erot_host_fit(u32 state, const char **why)
 }
 
 /**
+ * erot_host_keeps - has the host lost what it can lose while a sandbox lives
+ * @required: EROT_HOST_* of the receipt
+ * @why:      set on refusal
+ *
+ * Lockdown only rises and the rest is fixed at boot or load, so what is left is
+ * swap and the crash kernel. Reads two variables; any context. In attested mode
+ * both are required of every session.
+ *
+ * Return: 0 or -EACCES.
+ */
+int erot_host_keeps(u32 required, const char **why)
+{
+	if (!erot_open)
+		required |= EROT_HOST_NO_SWAP | EROT_HOST_NO_CRASH_KERNEL;
+	if (required & EROT_HOST_NO_CRASH_KERNEL && kexec_crash_loaded())
+		*why = "host: a crash kernel was loaded";
+	else if (required & EROT_HOST_NO_SWAP && get_nr_swap_pages() > 0)
+		*why = "host: swap came into use";
+	else
+		return 0;
+	return -EACCES;
+}
+
+/**
  * erot_host_set_hwkey - say which hardware key is this machine's
  * @digest: SHA-256 of its SubjectPublicKeyInfo
  * @why:    set on refusal

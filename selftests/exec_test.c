@@ -3,8 +3,10 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/ptrace.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 
+#include "common/io.h"
 #include "selftests/fixture.h"
 #include "selftests/harness.h"
 
@@ -64,6 +66,71 @@ TEST_F(gate, kills)
 	ASSERT_EQ(0, le32toh(ev.flags) & EROT_EV_RAN);
 	ASSERT_EQ(0, le32toh(ev.isolation) & (EROT_ISO_NO_NEW_PRIVS | EROT_ISO_SECCOMP));
 }
+
+/* ---- the host */
+
+#define SWAP_FILE "/var/tmp/exec-swap"
+
+FIXTURE(host) {
+	struct fx_session s;
+};
+
+FIXTURE_SETUP(host)
+{
+	static const uint8_t zeros[2 << 20];
+	char *const mkswap[] = { "mkswap", SWAP_FILE, NULL };
+
+	self->s.n.fd = -1;
+	WORKS(fx_begin());
+	/* written, since swap may not lie in holes */
+	WORKS(erot_write_file(SWAP_FILE, zeros, sizeof(zeros), 0600, &fx_err));
+	WORKS(fx_run(mkswap));
+}
+
+FIXTURE_TEARDOWN(host)
+{
+	swapoff(SWAP_FILE);
+	unlink(SWAP_FILE);
+	fx_end(&self->s);
+	WORKS(fx_nothing_left());
+}
+
+static void until_exec(struct __test_metadata *_metadata, struct fx_session *s, uint32_t required)
+{
+	struct fx_knobs k = { .host = required };
+	struct fx_box box = { 0 };
+
+	WORKS(fx_until_bind(s, &k));
+	WORKS(fx_box_bind(s, &box));
+	WORKS(fx_mount(s));
+	ASSERT_EQ(0, swapon(SWAP_FILE, 0)) { TH_LOG("%s", strerror(errno)); }
+	WORKS(fx_box_exec(s));
+}
+
+/* Swap comes into use after BIND, and the receipt forbids it. */
+TEST_F(host, swap_after_bind)
+{
+	struct erot_nl_session got;
+	int status;
+
+	until_exec(_metadata, &self->s, EROT_HOST_NO_SWAP);
+	WORKS(fx_wait(&self->s, 20, &status));
+	ASSERT_EQ(SIGKILL, status);
+	WORKS(erot_nl_get(fx.nl, self->s.n.id, &got, &fx_err));
+	ASSERT_EQ(EROT_END_EXEC_GATE, got.end);
+}
+
+/* The receipt says nothing of swap, and in open mode nothing else does. */
+TEST_F(host, swap_that_nobody_forbids)
+{
+	struct erot_nl_session got;
+
+	until_exec(_metadata, &self->s, EROT_HOST_INIT_ON_FREE);
+	WORKS(fx_wait_state(self->s.n.id, EROT_STATE_RUNNING, 20, &got));
+	ASSERT_EQ(EROT_STATE_RUNNING, got.state);
+}
+
+/* ---- what passes */
 
 FIXTURE(pass) {
 	struct fx_session s;
