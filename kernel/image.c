@@ -203,6 +203,7 @@ u64 erot_image_size(const struct erot_image *img)
 	return img->ewc.image_len;
 }
 
+/* NULL when the task was killed before one was idle: all may wait for a disk that hangs. */
 static struct reader *reader_get(struct erot_image *img, u64 chunk)
 {
 	struct reader *r, *best = NULL;
@@ -210,7 +211,8 @@ static struct reader *reader_get(struct erot_image *img, u64 chunk)
 	spin_lock(&img->lock);
 	while (list_empty(&img->idle)) {
 		spin_unlock(&img->lock);
-		wait_event(img->wait, !list_empty_careful(&img->idle));
+		if (wait_event_killable(img->wait, !list_empty_careful(&img->idle)))
+			return NULL;
 		spin_lock(&img->lock);
 	}
 	list_for_each_entry(r, &img->idle, list) {
@@ -405,7 +407,8 @@ static int load_data(struct erot_image *img, struct reader *r, u64 chunk, u64 *b
  * Never sleeps on I/O with the keys lock held.
  *
  * Return: 0, -EBADMSG for a damaged chunk, -ESHUTDOWN for a dead session, -EINVAL
- * behind the end, or the backing file's error.
+ * behind the end, -EINTR when killed while all readers are taken, or the backing
+ * file's error.
  */
 int erot_image_read(struct erot_image *img, u64 pos, struct iov_iter *to, u64 *bad)
 {
@@ -421,6 +424,10 @@ int erot_image_read(struct erot_image *img, u64 pos, struct iov_iter *to, u64 *b
 		size_t len = min_t(size_t, EROT_CHUNK_SIZE - off, iov_iter_count(to));
 		struct reader *r = reader_get(img, chunk);
 
+		if (!r) {
+			err = -EINTR;
+			break;
+		}
 		err = load_data(img, r, chunk, bad);
 		if (!err) {
 			if (copy_to_iter(r->buf + off, len, to) != len)

@@ -86,7 +86,8 @@ static int ioctl_attach(struct erot_session *s, struct erot_attach __user *uarg)
 	if (arg.size != sizeof(arg) || arg.flags || arg.reserved)
 		return -EINVAL;
 
-	mutex_lock(&s->op);
+	if (mutex_lock_killable(&s->op))
+		return -EINTR;
 	err = erot_session_expect(s, EROT_STATE_PROVISIONED, &why);
 	if (err)
 		goto out;

@@ -441,7 +441,8 @@ static int open_release(struct erot_session *s, const struct erot_receipt_facts 
  * @release: nested HPKE, session key outside, boot key inside
  * @why:     set on refusal
  *
- * Checks, in this order: life and state (-ESHUTDOWN, -EBADFD), signature and
+ * Checks, in this order: life and state (-ESHUTDOWN, -EBADFD), no other operation
+ * under way (-EBUSY), signature and
  * content (see erot_receipt_verify()), machine (-ENOKEY, -EXDEV), host (-EACCES),
  * both seals (-EKEYREJECTED), content (-EPROTO), key pair (-EKEYREJECTED),
  * freshness (-ETIME), validity (-EKEYEXPIRED). A refused session stays NEW.
@@ -456,7 +457,17 @@ int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_l
 	struct erot_hmac_work *mac = NULL;
 	int err;
 
-	mutex_lock(&s->op);
+	/*
+	 * Not waited for: ATTACH holds it while it reads files, and waiting here would hold
+	 * genetlink's locks, and with them every family of the machine, as long as a disk hangs.
+	 */
+	err = erot_session_expect(s, EROT_STATE_NEW, why);
+	if (err)
+		return err;
+	if (!mutex_trylock(&s->op)) {
+		*why = "another operation on the session is under way";
+		return -EBUSY;
+	}
 	err = erot_session_expect(s, EROT_STATE_NEW, why);
 	if (err)
 		goto out;

@@ -48,7 +48,8 @@ struct pid_namespace;
  * @hash:      by @id; registry lock
  * @watch:     by @pid_ns; watch lock, readers under RCU
  * @rcu:       frees the structure after readers of the watch table
- * @op:        serialises PROVISION, ATTACH and BIND; may be held over file I/O
+ * @op:        serialises PROVISION, ATTACH and BIND; may be held over file I/O, so netlink
+ *             never waits for it, and what does can be killed
  * @keys:      write: @secret, @image's key material and @state change; read: keys are used
  * @state:     enum erot_state; written under @keys (write), read anywhere by READ_ONCE
  * @end:       enum erot_end; 0 until the first cause of death claims it by cmpxchg

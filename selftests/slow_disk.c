@@ -226,8 +226,13 @@ void slow_disk_go_on(struct slow_disk *d)
 
 void slow_disk_end(struct slow_disk *d)
 {
+	int i;
+
 	slow_disk_go_on(d);
 	if (d->dir[0]) {
+		/* what the kernel still has open it closes by itself, and tells nobody */
+		for (i = 0; i < 250 && umount(d->dir) && errno == EBUSY; i++)
+			poll(NULL, 0, 20);
 		umount2(d->dir, MNT_DETACH);
 		rmdir(d->dir);
 	}
