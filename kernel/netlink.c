@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/rwsem.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
 
@@ -42,8 +43,12 @@ int erot_netlink_dump_pre(struct netlink_callback *cb)
 	return netlink_capable(cb->skb, CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
-/* Events are for those who listen; before and after registration nobody can. */
+/*
+ * Events are for those who listen; before and after registration nobody can. The lock is held
+ * while one is sent, since works of ended sessions may still tell of them at unload.
+ */
 static bool registered;
+static DECLARE_RWSEM(registration);
 
 static int refuse(struct genl_info *info, const u8 *id, const char *why, int err)
 {
@@ -319,22 +324,11 @@ int erot_nl_stats_doit(struct sk_buff *req, struct genl_info *info)
 	return genlmsg_reply(skb, info);
 }
 
-/**
- * erot_notify - tell the lifecycle group
- * @s:     session
- * @event: what happened
- * @chunk: for EROT_EVENT_DAMAGED, else not sent
- *
- * Lossy: a listener that is late reads the state again.
- */
-void erot_notify(struct erot_session *s, enum erot_event event, u64 chunk)
+static void tell(struct erot_session *s, enum erot_event event, u64 chunk)
 {
-	struct sk_buff *skb;
+	struct sk_buff *skb = genlmsg_new(128, GFP_NOFS);
 	void *hdr;
 
-	if (!READ_ONCE(registered))
-		return;
-	skb = genlmsg_new(128, GFP_NOFS);
 	if (!skb)
 		return;
 	hdr = genlmsg_put(skb, 0, 0, &erot_nl_family, 0, EROT_CMD_LIFECYCLE);
@@ -349,6 +343,22 @@ void erot_notify(struct erot_session *s, enum erot_event event, u64 chunk)
 	}
 	genlmsg_end(skb, hdr);
 	genlmsg_multicast(&erot_nl_family, skb, 0, EROT_NLGRP_LIFECYCLE, GFP_NOFS);
+}
+
+/**
+ * erot_notify - tell the lifecycle group
+ * @s:     session
+ * @event: what happened
+ * @chunk: for EROT_EVENT_DAMAGED, else not sent
+ *
+ * Lossy: a listener that is late reads the state again.
+ */
+void erot_notify(struct erot_session *s, enum erot_event event, u64 chunk)
+{
+	down_read(&registration);
+	if (registered)
+		tell(s, event, chunk);
+	up_read(&registration);
 }
 
 /* Who may not ask may not listen either; the generator knows CAP_NET_ADMIN only. */
@@ -367,12 +377,16 @@ int erot_netlink_init(void)
 	erot_nl_family.netnsok = false;
 	erot_nl_family.mcgrps = groups;
 	err = genl_register_family(&erot_nl_family);
-	WRITE_ONCE(registered, !err);
+	down_write(&registration);
+	registered = !err;
+	up_write(&registration);
 	return err;
 }
 
 void erot_netlink_exit(void)
 {
-	WRITE_ONCE(registered, false);
+	down_write(&registration);
+	registered = false;
+	up_write(&registration);
 	genl_unregister_family(&erot_nl_family);
 }
