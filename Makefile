@@ -20,7 +20,8 @@ OURFLAGS = -std=gnu11 -Wall -Wextra -Wno-missing-field-initializers -Werror -D_F
 LDFLAGS	?= -Wl,-z,relro,-z,now
 OURLDFLAGS = -pie -Wl,--as-needed
 
-PACKAGES := libnl-3.0 libnl-genl-3.0 libcrypto jansson libseccomp libcap libarchive tss2-mu sqlite3 libpq p11-kit-1
+PACKAGES := libnl-3.0 libnl-genl-3.0 libcrypto jansson libseccomp libcap libarchive tss2-mu sqlite3 libpq \
+	    libmicrohttpd gnutls p11-kit-1
 PKGFLAGS = $(eval PKGFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(if $(filter 0,$(.SHELLSTATUS)),,\
 	   $(error packages are missing; try: make deps))$(PKGFLAGS)
 LIBS	= $(eval LIBS := $$(shell pkg-config --libs $(filter-out p11-kit-1,$(PACKAGES))) \
@@ -33,7 +34,7 @@ obj	= $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 common_SRC  := $(call LIBSRC,common)
 liberot_SRC := $(call LIBSRC,liberot)
-derg_SRC    := $(call LIBSRC,dergd,userspace/dergd/hsm_main.c)
+derg_SRC    := $(call LIBSRC,dergd,userspace/dergd/hsm_main.c userspace/dergd/main.c)
 erotd_SRC   := $(call LIBSRC,erotd)
 TOOLS	    := $(patsubst tools/%/,%,$(sort $(dir $(wildcard tools/*/*.c))))
 
