@@ -27,7 +27,7 @@
 /**
  * enum api_role - who may use a route
  * @API_NONE: anybody
- * @API_MACHINE: anybody; the handler checks what the machine's hardware says (a quote, a credential)
+ * @API_MACHINE: anybody; the handler checks what the machine's hardware says (quote, credential)
  * @API_CUSTOMER: a client certificate of the tenant in the path, or an administrator's
  * @API_ADMIN: an administrator's client certificate
  */

@@ -36,8 +36,15 @@ enum metrics_count {
 };
 
 void metrics_count(struct metrics *m, enum metrics_count what);
-/* +1, -1: what is open now */
-void metrics_open_connections(struct metrics *m, int change);
+
+/** enum metrics_gauge - what is there now */
+enum metrics_gauge {
+	METRICS_OPEN,			/* connections */
+	METRICS_BODY_BYTES,		/* of bodies that are being read */
+	METRICS_GAUGES,
+};
+
+void metrics_change(struct metrics *m, enum metrics_gauge what, long long change);
 
 /**
  * metrics_line() - one more value, written by whoever knows it

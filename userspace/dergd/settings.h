@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* dergd.conf: see Documentation/man/dergd.8. Pure code but for settings_read(). */
+/*
+ * dergd.conf, the HTTPS server's part of the configuration: see Documentation/man/dergd.8. What the
+ * DERG decides by stands in derg.conf, in its directory (config.h).
+ */
 #ifndef DERGD_SETTINGS_H
 #define DERGD_SETTINGS_H
 
@@ -9,7 +12,6 @@
 #include <stdint.h>
 
 #include "common/conf.h"
-#include "dergd/hsm_wire.h"
 
 #define SETTINGS_FILE "/etc/erot/dergd.conf"
 
@@ -19,12 +21,7 @@
  * @certificate: chain of the server, PEM
  * @key: of it, PEM
  * @client_ca: PEM; client certificates must be issued by one of these, besides being known
- * @database: "sqlite:/path", or "postgresql://..." as libpq reads it
- * @token: RFC 7512 URI
- * @softhsm_conf: of SoftHSM2, for the HSM helper
- * @log_name: origin of the transparency log
- * @ek_ca: directory of certificates that TPM makers sign endorsement keys with
- * @require_host: EROT_HOST_* added to what manifests ask
+ * @directory: of the DERG, as dergctl init made it, with derg.conf
  * @memory_lock: refuse to start where memory cannot be locked
  *
  * @workers: threads for handlers
@@ -39,24 +36,13 @@
  * @send_timeout: seconds for the answer to be taken
  * @idle_timeout: seconds from an answer to the end of the next header
  * @drain_timeout: seconds for what runs when the service stops
- *
- * @challenge_seconds: that a challenge lasts
- * @valid_seconds: from a session's start to its provisioning
- * @receipt_seconds: that a receipt lasts where nobody says
- * @grace_seconds: an epoch outlives its last launch by this
- * @termination_grace: seconds after a launch's longest end, then it is unaccounted
  */
 struct settings {
 	char listen[128];
 	char certificate[PATH_MAX];
 	char key[PATH_MAX];
 	char client_ca[PATH_MAX];
-	char database[1024];
-	char token[HSM_URI_MAX + 1];
-	char softhsm_conf[PATH_MAX];
-	char log_name[256];
-	char ek_ca[PATH_MAX];
-	uint32_t require_host;
+	char directory[PATH_MAX];
 	bool memory_lock;
 
 	unsigned int workers;
@@ -71,12 +57,6 @@ struct settings {
 	unsigned int send_timeout;
 	unsigned int idle_timeout;
 	unsigned int drain_timeout;
-
-	unsigned int challenge_seconds;
-	unsigned int valid_seconds;
-	unsigned int receipt_seconds;
-	unsigned int grace_seconds;
-	unsigned int termination_grace;
 };
 
 /**
