@@ -62,7 +62,9 @@ const char *http_address(const struct http_server *s);
 /**
  * http_stop() - take no more connections, finish what runs, end the threads
  * @drain_seconds: for requests that are being read or answered; then they are cut
+ *
+ * Return: 0, or -ETIMEDOUT: a handler still runs, and the process must end by _exit().
  */
-void http_stop(struct http_server *s, unsigned int drain_seconds);
+int http_stop(struct http_server *s, unsigned int drain_seconds);
 
 #endif
