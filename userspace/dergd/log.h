@@ -42,7 +42,7 @@ struct log;
  * @sign: with the private key
  * @ctx: for @sign
  * @log: to be closed with log_close()
- * @err: "log-origin": the database holds the log of another name
+ * @err: "log-origin": the database holds the log of another name; "log-rewritten"
  *
  * The first one to open a database fixes the log's name.
  *
@@ -50,7 +50,8 @@ struct log;
  */
 int log_open(struct db *db, const struct erot_note_key *key, log_sign sign, void *ctx,
 	     struct log **log, struct erot_error *err);
-void log_close(struct log *log);
+/* @db: the newest checkpoint is stored there; NULL: it is not. @log may be NULL. */
+void log_close(struct log *log, struct db *db);
 
 /**
  * log_stream() - begin the stream of a tenant
@@ -80,13 +81,13 @@ struct log_new {
 /**
  * log_append() - integrate an entry
  * @db:    inside a transaction that writes
- * @entry: see above
+ * @new:   see above
  * @index: filled: its place in the log; valid once the transaction has committed
  * @err:   "log-tenant": no such tenant
  *
  * Return: 0 or a negative errno.
  */
-int log_append(struct db *db, const struct log_new *entry, uint64_t *index,
+int log_append(struct db *db, const struct log_new *new, uint64_t *index,
 	       struct erot_error *err);
 
 /**

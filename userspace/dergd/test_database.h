@@ -132,7 +132,7 @@ static inline void test_base_stop(struct test_base *b)
 	pid_t pid;
 
 	if (b->pg > 0) {
-		kill(b->pg, SIGINT);
+		kill(b->pg, SIGQUIT);
 		test_wait(b->pg);
 	}
 	pid = fork();

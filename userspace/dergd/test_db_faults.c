@@ -343,7 +343,7 @@ static void test_unsafe(void)
 
 static void test_dead_server(struct test_base *base, struct db *db)
 {
-	kill(base->pg, SIGINT);
+	kill(base->pg, SIGQUIT);
 	test_wait(base->pg);
 	base->pg = 0;
 	tap_refused(run(db, "UPDATE t_lost SET v = 2"), EBUSY, &err, "db-lost",
