@@ -47,6 +47,10 @@ int usage(const struct command *cmd);
 /* Options of commands that have only --json and --help: 0, or the status + 1 to exit with. */
 int only_json(const struct command *cmd, int argc, char **argv, bool *json);
 
+/* only_json() unless @json is NULL, so many operands from optind on, the module: as only_json(). */
+int begin(const struct command *cmd, int argc, char **argv, int operands, bool *json,
+	  struct erot_nl **nl);
+
 int print_json(json_t *value);
 
 /**

@@ -9,16 +9,11 @@ int cmd_destroy(const struct command *cmd, int argc, char **argv)
 	struct erot_nl_session s;
 	struct erot_nl *nl = NULL;
 	struct erot_error err;
-	bool json = false;
-	int ret = only_json(cmd, argc, argv, &json);
+	int ret = begin(cmd, argc, argv, 1, NULL, &nl);
 
 	if (ret)
 		return ret - 1;
-	if (json || optind + 1 != argc)
-		return usage(cmd);
-	ret = erot_nl_open(&nl, &err);
-	if (!ret)
-		ret = find_session(nl, argv[optind], &s, &err);
+	ret = find_session(nl, argv[optind], &s, &err);
 	if (!ret)
 		ret = erot_nl_destroy(nl, s.id, &err);
 	erot_nl_close(nl);

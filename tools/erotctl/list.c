@@ -29,17 +29,14 @@ int cmd_list(const struct command *cmd, int argc, char **argv)
 	struct erot_error err;
 	json_t *list = NULL;
 	bool json = false;
-	int ret = only_json(cmd, argc, argv, &json);
+	int ret = begin(cmd, argc, argv, 0, &json, &nl);
 
 	if (ret)
 		return ret - 1;
-	if (optind != argc)
-		return usage(cmd);
-	ret = erot_nl_open(&nl, &err);
-	if (!ret && json) {
+	if (json) {
 		list = json_array();
 		ret = erot_nl_dump(nl, to_json, list, &err);
-	} else if (!ret) {
+	} else {
 		printf("%-32s  %-11s  %-9s  %s\n", "SESSION", "STATE", "END", "PID");
 		ret = erot_nl_dump(nl, to_text, NULL, &err);
 	}

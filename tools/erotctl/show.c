@@ -61,15 +61,11 @@ int cmd_show(const struct command *cmd, int argc, char **argv)
 	struct erot_nl *nl = NULL;
 	struct erot_error err;
 	bool json = false;
-	int ret = only_json(cmd, argc, argv, &json);
+	int ret = begin(cmd, argc, argv, 1, &json, &nl);
 
 	if (ret)
 		return ret - 1;
-	if (optind + 1 != argc)
-		return usage(cmd);
-	ret = erot_nl_open(&nl, &err);
-	if (!ret)
-		ret = find_session(nl, argv[optind], &s, &err);
+	ret = find_session(nl, argv[optind], &s, &err);
 	erot_nl_close(nl);
 	if (ret)
 		return fail(cmd, &err, status_of(ret, &err));

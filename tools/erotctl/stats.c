@@ -12,15 +12,11 @@ int cmd_stats(const struct command *cmd, int argc, char **argv)
 	struct erot_nl *nl = NULL;
 	struct erot_error err;
 	bool json = false;
-	int ret = only_json(cmd, argc, argv, &json);
+	int ret = begin(cmd, argc, argv, 0, &json, &nl);
 
 	if (ret)
 		return ret - 1;
-	if (optind != argc)
-		return usage(cmd);
-	ret = erot_nl_open(&nl, &err);
-	if (!ret)
-		ret = erot_nl_stats(nl, &s, &err);
+	ret = erot_nl_stats(nl, &s, &err);
 	erot_nl_close(nl);
 	if (ret)
 		return fail(cmd, &err, status_of(ret, &err));

@@ -64,6 +64,21 @@ int only_json(const struct command *cmd, int argc, char **argv, bool *json)
 	return 0;
 }
 
+int begin(const struct command *cmd, int argc, char **argv, int operands, bool *json,
+	  struct erot_nl **nl)
+{
+	struct erot_error err;
+	bool other = false;
+	int ret = only_json(cmd, argc, argv, json ?: &other);
+
+	if (ret)
+		return ret;
+	if (optind + operands != argc || other)
+		return usage(cmd) + 1;
+	ret = erot_nl_open(nl, &err);
+	return ret ? fail(cmd, &err, status_of(ret, &err)) + 1 : 0;
+}
+
 int print_json(json_t *value)
 {
 	int ret = value ? json_dumpf(value, stdout, JSON_INDENT(2)) : -1;
