@@ -59,7 +59,7 @@ WORKLOADS    := $(patsubst selftests/workload/%.c,$(BUILD)/selftests/workload/%,
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 .PHONY: all module userspace tests image deps check check-host check-guest check-all demo demo-run \
-	static install clean help FORCE
+	static install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -76,7 +76,8 @@ help:
 	@echo "make check-guest  the tests in a virtual machine"
 	@echo "make static       the static checks (tools/check.sh)"
 	@echo "make demo         deps, build, then one encrypted workload from package to proof"
-	@echo "make install      programs, headers and module; DESTDIR= and PREFIX= as usual"
+	@echo "make install      programs, headers, manual pages, unit and module; DESTDIR= and PREFIX="
+	@echo "                  as usual, UNITDIR= for the unit; make uninstall undoes it"
 	@echo "make clean        remove build/"
 
 # ---- module
@@ -192,16 +193,36 @@ demo-run: all
 
 # ---- install
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/erot \
-		$(DESTDIR)$(PREFIX)/include/linux $(DESTDIR)/lib/modules/$(KVER)/updates
-	install -m 755 $(filter-out %/erotd %/erot-hsm,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(BUILD)/erotd $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 $(BUILD)/erot-hsm $(DESTDIR)$(PREFIX)/libexec/erot
-	install -m 644 uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux
-	install -m 644 $(BUILD)/erot.ko $(DESTDIR)/lib/modules/$(KVER)/updates
-	$(foreach m,$(wildcard Documentation/man/*.[1-8]),install -D -m 644 $(m) \
-		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) true
+UNITDIR	?= $(PREFIX)/lib/systemd/system
+INITRAMFS := userspace/erotd/initramfs
+
+# mode:file:place, one word each; install and uninstall read the same list
+in_bin	= $(filter-out %/erotd %/dergd %/erot-hsm,$(PROGRAMS))
+in_sbin	= $(filter %/erotd %/dergd,$(PROGRAMS))
+FILES	= $(foreach p,$(in_bin),755:$(p):$(PREFIX)/bin/$(notdir $(p))) \
+	  $(foreach p,$(in_sbin),755:$(p):$(PREFIX)/sbin/$(notdir $(p))) \
+	  755:$(BUILD)/erot-hsm:$(PREFIX)/libexec/erot/erot-hsm \
+	  $(foreach h,$(wildcard uapi/linux/*.h),644:$(h):$(PREFIX)/include/linux/$(notdir $(h))) \
+	  $(foreach m,$(wildcard Documentation/man/*.[1-8]),\
+	    644:$(m):$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
+	  $(foreach f,hook init-top,755:$(INITRAMFS)/$(f):$(PREFIX)/share/erot/initramfs/$(f)) \
+	  644:$(BUILD)/erotd.service:$(UNITDIR)/erotd.service \
+	  644:$(BUILD)/erot.ko:/lib/modules/$(KVER)/updates/erot.ko
+
+$(BUILD)/erotd.service: userspace/erotd/erotd.service FORCE
+	@mkdir -p $(@D)
+	@sed 's,/usr/local/,$(PREFIX)/,' $< > $@
+
+install: all $(BUILD)/erotd.service
+	@set -e; for f in $(FILES); do \
+		to="$(DESTDIR)$${f##*:}"; mode=$${f%%:*}; from=$${f#*:}; from=$${from%:*}; \
+		echo "$$to"; install -D -m "$$mode" "$$from" "$$to"; \
+	done
+	$(if $(DESTDIR),,depmod $(KVER))
+
+# configuration, state and directories stay
+uninstall:
+	@set -e; for f in $(FILES); do rm -fv "$(DESTDIR)$${f##*:}"; done
 	$(if $(DESTDIR),,depmod $(KVER))
 
 clean:
