@@ -87,10 +87,10 @@ lint_shell()
 
 	while read -r f; do
 		# what has no such line is sourced, and read with the one that sources it
-		if head -n 1 "$f" | grep -qE '^#!.*\bba?sh\b'; then
+		if head -n 1 "$f" | grep -qE '^#!(/usr)?/bin/(env )?(ba)?sh\b'; then
 			files+=("$f")
 		fi
-	done < <(sources 'qemu-test/*' 'tools/*' 'selftests/*.sh' .ci/run)
+	done < <(sources 'qemu-test/*' 'tools/*' 'selftests/*.sh' 'userspace/erotd/initramfs/*' .ci/run)
 	shellcheck -x -P SCRIPTDIR -P selftests "${files[@]}"
 }
 

@@ -21,6 +21,7 @@
 #include "erotd/erotd.h"
 #include "erotd/launch.h"
 #include "erotd/mounts.h"
+#include "erotd/notify.h"
 #include "erotd/report.h"
 #include "erotd/server.h"
 #include "erotd/store.h"
@@ -235,6 +236,7 @@ static int run(struct erotd *d)
 	int ret = 0;
 
 	erotd_log("ready on %s", d->cfg.socket);
+	erotd_notify_ready();
 	while (!ret && !(d->stopping && LIST_EMPTY(&d->launches) && erotd_report_idle(d)))
 		ret = erotd_loop_step(&d->loop);
 	if (ret)
