@@ -15,6 +15,7 @@ usage()
 	  --swap SIZE      a disk of that size is used as swap, as in 512M
 	  --tpm            a TPM 2.0 (swtpm), new each time
 	  --tpm-state DIR  the same, and what makes it that TPM is kept in DIR
+	  --uefi           firmware (OVMF) that measures kernel, command line and initrd into the TPM
 	  --net            a network card: 10.0.2.15/24 in the guest, this host is 10.0.2.2
 	  --append STRING  more of a kernel command line; erot.open=1 is not implied
 	  --timeout SEC    hard limit (600)
@@ -33,13 +34,14 @@ die()
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
-memory=1024 swap='' tpm='' tpm_state='' net='' append='' limit=600 name=guest result='' image=''
+memory=1024 swap='' tpm='' tpm_state='' uefi='' net='' append='' limit=600 name=guest result='' image=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	-m) memory=${2:?} && shift ;;
 	--swap) swap=${2:?} && shift ;;
 	--tpm) tpm=1 ;;
 	--tpm-state) tpm=1 tpm_state=${2:?} && shift ;;
+	--uefi) uefi=1 ;;
 	--net) net=1 ;;
 	--append) append=$2 && shift ;;
 	--timeout) limit=${2:?} && shift ;;
@@ -110,12 +112,10 @@ else
 	accel=(-accel "tcg,thread=multi" -cpu max -smp 2)
 fi
 
-# the command travels in an archive of its own, appended to the image
+# the command travels on a disk, whole sectors, so that the measured initrd does not depend on it
 printf '%q ' "$@" >"$work/command"
-echo >>"$work/command"
-(cd "$work" && echo command | cpio --quiet -o -H newc -R 0:0) >"$work/command.cpio"
+printf '\n%*s' $((511 - $(stat -c %s "$work/command") % 512)) '' >>"$work/command"
 [ -e "$image/initrd" ] || die "$image holds no image"
-cat "$image/initrd" "$work/command.cpio" >"$work/initrd.all"
 
 # State that is kept is made once, and has one user at a time.
 tpm_begin()
@@ -148,7 +148,9 @@ tpm_begin()
 }
 
 devices=(-drive "file=$image/root.img,format=raw,if=none,id=root,cache=unsafe,snapshot=on"
-	-device "virtio-blk-pci,drive=root,serial=erot-root")
+	-device "virtio-blk-pci,drive=root,serial=erot-root"
+	-drive "file=$work/command,format=raw,if=none,id=command,readonly=on"
+	-device "virtio-blk-pci,drive=command,serial=erot-command")
 if [ -n "$swap" ]; then
 	truncate -s "$swap" "$work/swap"
 	devices+=(-drive "file=$work/swap,format=raw,if=none,id=swap,cache=unsafe"
@@ -158,6 +160,13 @@ if [ -n "$tpm" ]; then
 	tpm_begin
 	devices+=(-chardev "socket,id=tpm,path=$work/tpm.sock"
 		-tpmdev "emulator,id=tpm0,chardev=tpm" -device "tpm-crb,tpmdev=tpm0")
+fi
+
+if [ -n "$uefi" ]; then
+	# its variables are measured: each guest begins with those of the package
+	cp /usr/share/OVMF/OVMF_VARS_4M.fd "$work/vars.fd" || die "no OVMF; try: make deps"
+	devices+=(-drive "if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"
+		-drive "if=pflash,format=raw,unit=1,file=$work/vars.fd")
 fi
 
 if [ -n "$net" ]; then
@@ -188,7 +197,7 @@ reader=$!
 # they end with this script, whatever ends it; what snapshot=on writes is in $work too
 TMPDIR=$work setpriv --pdeathsig TERM timeout -k 5 "$limit" setpriv --pdeathsig KILL \
 	qemu-system-x86_64 "${accel[@]}" -m "$memory" -nodefaults -display none -no-reboot \
-	-kernel "$kernel/vmlinuz" -initrd "$work/initrd.all" -append "$cmdline $append" \
+	-kernel "$kernel/vmlinuz" -initrd "$image/initrd" -append "$cmdline $append" \
 	-serial "file:$work/console" -serial "file:$work/status" \
 	"${devices[@]}" -device virtio-rng-pci </dev/null >"$work/qemu.log" 2>&1 &
 qemu=$!
