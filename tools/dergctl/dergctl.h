@@ -17,5 +17,6 @@ int cmd_provider(int argc, char **argv);
 int cmd_epoch(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_check_evidence(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 
 #endif

@@ -28,6 +28,11 @@ static const struct cli_command commands[] = {
 	  "Print anything signed, and check its signature where a certificate is given" },
 	{ "check-evidence", cmd_check_evidence, "--receipt R --evidence E [--record OUT]",
 	  "Check evidence; with --record sign a destruction record" },
+	{ "policy", cmd_policy,
+	  "learn [--pcrs LIST] [--boot-pcr N] [--host-state NAMES] [--event-log-optional] "
+	  "[--software-key] [--max-unaccounted N] -o POLICY STATE... | "
+	  "test|explain --policy POLICY [--software-key] [--json] STATE",
+	  "Make a PCR policy of known-good machines' state, try it, explain a mismatch" },
 	{ NULL, NULL, NULL, NULL },
 };
 
