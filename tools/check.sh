@@ -9,7 +9,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 CHECKS=(
-	module_cloud module_generic userspace_build lint_c lint_shell spelling licences layers_kernel
+	module_cloud module_generic userspace_build lint_c lint_shell spelling documents licences layers_kernel
 	layers_userspace linked_libraries versions style secrets netlink_generated deps_named
 )
 
@@ -97,6 +97,16 @@ lint_shell()
 spelling()
 {
 	sources | grep -v '^LICENSES/' | xargs codespell --ignore-words-list=creat,padd,iput,inflight,ba,te,nd
+}
+
+# every page of Documentation/ is well-formed, from its first heading to its last table
+documents()
+{
+	local f
+
+	while read -r f; do
+		rst2html --report=2 "$f" 2>&1 >/dev/null
+	done < <(sources 'Documentation/*.rst') | none
 }
 
 licences()
