@@ -2,9 +2,6 @@
 /* The database layer: the same cases on SQLite and on a real PostgreSQL. */
 #include "dergd/test_database.h"
 
-#define WRITERS	8
-#define ROUNDS	25
-
 /* ---- values */
 
 static const uint8_t bytes[] = { 0, 1, 0xff, 0, '\'' };
@@ -269,159 +266,16 @@ static void test_many_texts(struct db *db)
 		       i);
 }
 
-/* ---- schema */
-
-static int make_schema(void *ctx, int i)
-{
-	struct db *db;
-
-	(void)ctx;
-	(void)i;
-	return db_open(url, &db, &err) || db_schema(db, &err);
-}
-
-static void test_schema(void)
-{
-	char name[96];
-	struct db *db;
-	int64_t tables;
-	const char *count = !strcmp(backend, "sqlite") ? "SELECT count(*) FROM sqlite_schema" :
-		"SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
-
-	tap_ok(test_processes(WRITERS, make_schema, NULL) == WRITERS,
-	       "%s: %d processes make one schema", backend, WRITERS);
-	db = must_open();
-	tap_ok(number(db, "SELECT version FROM erot_schema") == DB_SCHEMA_VERSION,
-	       "%s: version", backend);
-	tables = number(db, count);
-	tap_ok(tables > 15, "%s: tables", backend);
-	run(db, "UPDATE erot_schema SET version = version + 1");
-	snprintf(name, sizeof(name), "%s: a newer database", backend);
-	tap_refused(db_schema(db, &err), EPROTONOSUPPORT, &err, "db-newer", name);
-	tap_ok(number(db, "SELECT version FROM erot_schema") == DB_SCHEMA_VERSION + 1 &&
-	       number(db, count) == tables, "%s: is left alone", name);
-	run(db, "UPDATE erot_schema SET version = version - 1");
-	tap_ok(!db_schema(db, &err), "%s: opened again", backend);
-	db_close(db);
-}
-
-/* ---- concurrency */
-
-static int increment(struct db *db, void *ctx, struct erot_error *e)
-{
-	struct number n = { .sql = "SELECT v FROM t_keys WHERE k = 1" };
-	int ret = read_number(db, &n, e);
-
-	(void)ctx;
-	return ret ?: db_run(db, e, NULL, "UPDATE t_keys SET v = $1 WHERE k = 1",
-			     DB_ARGS(db_int(n.value + 1)));
-}
-
-static int increment_often(void *ctx, int number)
-{
-	struct db *db = must_open();
-	int i, bad = 0;
-
-	(void)ctx;
-	(void)number;
-	for (i = 0; i < ROUNDS && !bad; i++)
-		bad = db_transaction(db, 0, increment, NULL, &err);
-	if (bad)
-		printf("# %s: %s\n", err.code, err.text);
-	db_close(db);
-	return bad != 0;
-}
-
-static void test_increments(struct db *db)
-{
-	run(db, "UPDATE t_keys SET v = 0 WHERE k = 1");
-	tap_ok(test_processes(WRITERS, increment_often, NULL) == WRITERS,
-	       "%s: %d writers", backend, WRITERS);
-	tap_ok(number(db, "SELECT v FROM t_keys WHERE k = 1") == WRITERS * ROUNDS,
-	       "%s: no increment is lost", backend);
-}
-
-/* What a receipt needs before it can be released. */
-static int make_receipt(struct db *db, void *ctx, struct erot_error *e)
-{
-	const uint8_t *d = ctx;
-	struct db_value dig = db_blob(d, 32), t = db_text("t"), one = db_int(1);
-
-	return db_run(db, e, NULL, "INSERT INTO log_stream (stream, next, previous) "
-		      "VALUES ($1, 0, $1)", DB_ARGS(dig)) ?:
-	       db_run(db, e, NULL, "INSERT INTO tenant (name, digest, stream, created) "
-		      "VALUES ($1, $2, $2, 1)", DB_ARGS(t, dig)) ?:
-	       db_run(db, e, NULL, "INSERT INTO epoch (tenant, number, state, created, last_use) "
-		      "VALUES ($1, 1, 'active', 1, 0)", DB_ARGS(t)) ?:
-	       db_run(db, e, NULL, "INSERT INTO machine (tenant, id, state, software, spki, "
-		      "created, enrolment, enrolment_digest) "
-		      "VALUES ($1, $2, 'enrolled', 0, $2, 1, '{}', $2)", DB_ARGS(t, dig)) ?:
-	       db_run(db, e, NULL, "INSERT INTO statement (digest, tenant, machine, epoch, cms, "
-		      "created) VALUES ($1, $2, $1, $3, $1, $3)", DB_ARGS(dig, t, one)) ?:
-	       db_run(db, e, NULL, "INSERT INTO receipt (digest, statement, tenant, machine, "
-		      "epoch, order_cms, order_cert, envelope, cms, not_before, not_after, ends, "
-		      "created) "
-		      "VALUES ($1, $1, $2, $1, 1, $1, $1, $1, $1, 1, 2, 3, 1)", DB_ARGS(dig, t));
-}
-
-static int spend(struct db *db, void *ctx, struct erot_error *e)
-{
-	const uint8_t *d = ctx, *challenge = d + 32;
-	struct db_value dig = db_blob(d, 32), ch = db_blob(challenge, 32), t = db_text("t");
-	struct db_value idx = db_int(challenge[0]);
-
-	return db_run(db, e, NULL, "INSERT INTO challenge (challenge, tenant, machine, expires) "
-		      "VALUES ($1, $2, $3, 1)", DB_ARGS(ch, t, dig)) ?:
-	       db_run(db, e, NULL, "INSERT INTO log_entry (idx, stream, number, kind, entry, salt, "
-		      "content) VALUES ($1, $2, $1, 5, $2, $2, $2)", DB_ARGS(idx, dig)) ?:
-	       db_run(db, e, NULL, "INSERT INTO release (receipt, tenant, machine, challenge, "
-		      "session_pk, boot_pk, host_state, attestation, answer, log_idx, created, "
-		      "deadline) VALUES ($1, $2, $1, $3, $1, $1, 0, $1, $1, $4, 1, 2)",
-		      DB_ARGS(dig, t, ch, idx));
-}
-
-static int spend_once(void *ctx, int number)
-{
-	struct db *db = must_open();
-	uint8_t both[64];
-	int ret;
-
-	memcpy(both, ctx, 32);
-	memset(both + 32, number + 1, 32);
-	ret = db_transaction(db, 0, spend, both, &err);
-	db_close(db);
-	return ret == 0 ? 0 : ret == -EEXIST ? 1 : 2;
-}
-
-static void test_spending(struct db *db)
-{
-	uint8_t digest[32] = "a receipt of the test, 32 bytes";
-
-	tap_ok(!db_transaction(db, 0, make_receipt, digest, &err), "%s: a receipt", backend);
-	if (err.code[0])
-		printf("# %s\n", err.text);
-	tap_ok(test_processes(WRITERS, spend_once, digest) == 1,
-	       "%s: of %d, one spends it", backend, WRITERS);
-	tap_ok(number(db, "SELECT count(*) FROM release") == 1 &&
-	       number(db, "SELECT count(*) FROM challenge") == 1 &&
-	       number(db, "SELECT count(*) FROM log_entry") == 1,
-	       "%s: and nothing is left of the others", backend);
-}
-
 static void test_backend(void)
 {
 	struct db *db;
 
-	test_schema();
 	db = must_open();
 	test_values(db);
 	test_columns(db);
 	test_failures(db);
 	test_refusals(db);
 	test_many_texts(db);
-	test_increments(db);
-	memset(&err, 0, sizeof(err));
-	test_spending(db);
 	db_close(db);
 }
 

@@ -3,6 +3,7 @@
 #include "dergd/test_database.h"
 
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -55,6 +56,52 @@ static void test_sqlite_busy(struct db *db)
 	tap_ok(!run(db, "UPDATE t_keys SET v = 3 WHERE k = 1"), "sqlite: and then not");
 }
 
+static int hold_lock(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 || flock(fd, LOCK_EX) ? -1 : fd;
+}
+
+/* Writers queue at the lock file. No checkpoint is made without it, so none by closing. */
+static void test_sqlite_lock(struct db *db)
+{
+	char lock[300], wal[300], byte;
+	struct stat st;
+	struct pollfd p;
+	int ends[2], held;
+	pid_t pid;
+
+	snprintf(lock, sizeof(lock), "%s-lock", url + strlen("sqlite:"));
+	snprintf(wal, sizeof(wal), "%s-wal", url + strlen("sqlite:"));
+	held = hold_lock(lock);
+	if (held < 0 || pipe(ends))
+		test_bail("lock");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		close(held);	/* the parent's lock stays, this is one of two descriptors */
+		struct db *mine;
+
+		if (write(ends[1], "a", 1) == 1 && !db_open(url, &mine, &err) &&
+		    !run(mine, "UPDATE t_keys SET v = 5 WHERE k = 1") &&
+		    write(ends[1], "b", 1) == 1)
+			_exit(0);
+		_exit(1);
+	}
+	close(ends[1]);
+	p = (struct pollfd) { ends[0], POLLIN, 0 };
+	tap_ok(read(ends[0], &byte, 1) == 1 && poll(&p, 1, 300) == 0,
+	       "sqlite: who does not get the lock file waits");
+	tap_ok(number(db, "SELECT v FROM t_keys WHERE k = 1") == 3, "sqlite: who reads does not");
+	close(held);
+	tap_ok(read(ends[0], &byte, 1) == 1 && byte == 'b' && !test_wait(pid),
+	       "sqlite: and then gets it");
+	close(ends[0]);
+	db_close(db);
+	tap_ok(!stat(wal, &st) && st.st_size > 0, "sqlite: closing makes no checkpoint");
+}
+
 /* A disk that fails in COMMIT. */
 static int fail_in_commit(void *ctx, int i)
 {
@@ -83,11 +130,14 @@ static void test_sqlite(struct db *db)
 	tap_refused(db_open("mysql://x", &(struct db *){ NULL }, &err), EINVAL, &err,
 		    "db-url", "another database");
 	test_sqlite_files(db);
+	tap_refused(run(db, "DELETE FROM t_keys; DELETE FROM t_keys"), EINVAL, &err, "db-use",
+		    "sqlite: two statements");
 	test_sqlite_busy(db);
 	tap_ok(test_processes(1, fail_in_commit, NULL) == 1,
 	       "sqlite: a disk that fails in COMMIT leaves the outcome unknown");
 	tap_ok(number(db, "SELECT count(*) FROM t_keys WHERE c IS NOT NULL") == 0 &&
-	       !run(db, "UPDATE t_keys SET v = 4 WHERE k = 1"), "sqlite: and others go on");
+	       !run(db, "UPDATE t_keys SET v = 3 WHERE k = 1"), "sqlite: and others go on");
+	test_sqlite_lock(db);
 }
 
 /* ---- PostgreSQL: a connection that breaks in COMMIT */
@@ -363,7 +413,6 @@ int main(void)
 	run(db, "CREATE TABLE t_keys (k INTEGER PRIMARY KEY, v INTEGER, c BLOB)");
 	run(db, "INSERT INTO t_keys (k, v) VALUES (1, 1)");
 	test_sqlite(db);
-	db_close(db);
 
 	backend = test_backends[1];
 	url = base.urls[1];
