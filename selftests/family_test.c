@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The netlink family and the session descriptor: who may, what is refused, in which order. */
+/* The netlink family and the session descriptor: what is refused, in which order. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
-#include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "liberot/evidence.h"
 #include "selftests/fixture.h"
@@ -41,78 +41,6 @@ static size_t attr(uint8_t *at, uint16_t type, const void *data, size_t len)
 	return NLA_ALIGN(NLA_HDRLEN + len);
 }
 
-static const uint8_t commands[] = {
-	EROT_CMD_NEW, EROT_CMD_PROVISION, EROT_CMD_DESTROY, EROT_CMD_GET, EROT_CMD_HOST,
-	EROT_CMD_STATS,
-};
-
-static int no_session(void *ctx, const struct erot_nl_session *s)
-{
-	(void)s;
-	++*(int *)ctx;
-	return 0;
-}
-
-/* Every command says EPERM before it looks at anything else. */
-static void denied(struct __test_metadata *_metadata, struct erot_nl *nl)
-{
-	int seen = 0;
-	size_t i;
-
-	for (i = 0; i < sizeof(commands); i++)
-		REFUSED(EPERM, "CAP_SYS_ADMIN", erot_nl_raw(nl, commands[i], NULL, 0, &fx_err));
-	ASSERT_EQ(-EPERM, erot_nl_dump(nl, no_session, &seen, &fx_err));
-	ASSERT_EQ(0, seen);
-}
-
-TEST_F(family, unprivileged)
-{
-	struct erot_nl *nl;
-
-	ASSERT_EQ(0, setresgid(65534, 65534, 65534));
-	ASSERT_EQ(0, setresuid(65534, 65534, 65534));
-	WORKS(erot_nl_open(&nl, &fx_err));
-	denied(_metadata, nl);
-	erot_nl_close(nl);
-	/* a socket that root opened is worth no more in these hands */
-	denied(_metadata, fx.nl);
-	ASSERT_EQ(0, self->s.n.fd + 1);
-	_exit(_metadata->shared->failed);	/* teardown would need to be root */
-}
-
-TEST_F(family, root_of_another_user_namespace)
-{
-	struct erot_nl *nl;
-
-	ASSERT_EQ(0, unshare(CLONE_NEWUSER));
-	WORKS(erot_nl_open(&nl, &fx_err));
-	denied(_metadata, nl);
-	erot_nl_close(nl);
-	_exit(_metadata->shared->failed);
-}
-
-TEST_F(family, not_in_another_network_namespace)
-{
-	struct erot_nl *nl;
-
-	ASSERT_EQ(0, unshare(CLONE_NEWNET));
-	ASSERT_EQ(-ENOENT, erot_nl_open(&nl, &fx_err));
-	ASSERT_STREQ("no-module", fx_err.code);
-}
-
-TEST_F(family, events_are_for_those_who_may)
-{
-	struct erot_nl *nl;
-	int fd;
-
-	ASSERT_EQ(0, setresuid(65534, 65534, 65534));
-	WORKS(erot_nl_open(&nl, &fx_err));
-	EXPECT_EQ(-EPERM, erot_nl_subscribe(nl, &fd, &fx_err)) {
-		TH_LOG("an unprivileged process may listen to lifecycle events");
-	}
-	_exit(_metadata->shared->failed);
-}
-
 TEST_F(family, unknown_id)
 {
 	uint8_t at[1024], id[EROT_ID_SIZE] = { 7 }, release[EROT_RELEASE_SIZE] = { 0 };
@@ -123,6 +51,23 @@ TEST_F(family, unknown_id)
 	n += attr(at + n, EROT_A_SESSION_CMS, "x", 1);
 	n += attr(at + n, EROT_A_SESSION_RELEASE, release, sizeof(release));
 	REFUSED(ENOENT, "no such session", erot_nl_raw(fx.nl, EROT_CMD_PROVISION, at, n, &fx_err));
+}
+
+/* Sessions are found by their whole id. */
+TEST_F(family, almost_the_id)
+{
+	uint8_t at[64], id[EROT_ID_SIZE];
+	size_t n;
+	int i;
+
+	WORKS(fx_new(&self->s));
+	for (i = 0; i < EROT_ID_SIZE; i++) {
+		memcpy(id, self->s.n.id, sizeof(id));
+		id[i] ^= 1;
+		n = attr(at, EROT_A_SESSION_ID, id, sizeof(id));
+		REFUSED(ENOENT, "no such session",
+			erot_nl_raw(fx.nl, EROT_CMD_GET, at, n, &fx_err));
+	}
 }
 
 TEST_F(family, missing_attributes)
@@ -197,6 +142,7 @@ TEST_F(family, new_session)
 	struct erot_nl_session got;
 	struct erot_nl_event ev;
 	struct erot_nl_host host;
+	struct timespec now;
 	uint8_t zero[EROT_KEY_SIZE] = { 0 }, id[EROT_ID_SIZE];
 	int fd, i;
 
@@ -214,6 +160,10 @@ TEST_F(family, new_session)
 	ASSERT_FALSE(got.has_evidence);
 	ASSERT_FALSE(got.has_receipt);
 	ASSERT_MEMEQ(self->s.n.session_key, got.session_key, EROT_KEY_SIZE);
+	/* it has 300 s to get to its workload */
+	ASSERT_EQ(0, clock_gettime(CLOCK_BOOTTIME, &now));
+	ASSERT_LT(now.tv_sec + 200ULL, got.deadline / 1000000000);
+	ASSERT_LE(got.deadline / 1000000000, now.tv_sec + 300ULL);
 
 	/* nothing was provisioned: with the descriptor goes the session, without evidence */
 	memcpy(id, self->s.n.id, sizeof(id));
@@ -241,13 +191,13 @@ TEST_F(family, a_copy_of_the_descriptor_keeps_it_alive)
 
 TEST_F(family, no_descriptor_left_for_new)
 {
-	struct rlimit { unsigned long cur, max; } none = { 0, 4096 };
+	struct rlimit none = { 0, 4096 };
 	struct erot_nl_new n;
 
-	ASSERT_EQ(0, syscall(SYS_prlimit64, 0, 7 /* RLIMIT_NOFILE */, &none, NULL));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
 	ASSERT_EQ(-EMFILE, erot_nl_new(fx.nl, &n, &fx_err));
-	none.cur = 1024;
-	ASSERT_EQ(0, syscall(SYS_prlimit64, 0, 7, &none, NULL));
+	none.rlim_cur = 1024;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
 	WORKS(fx_nothing_left());
 }
 
@@ -289,6 +239,32 @@ TEST_F_TIMEOUT(family, many_sessions, 60)
 	for (i = 0; i < 500; i++)
 		close(n[i].fd);
 	WORKS(fx_nothing_left());
+}
+
+#define LIMIT	16384
+
+/* All of them, then one more, then one in the place of another. */
+TEST_F_TIMEOUT(family, no_more_than_the_limit, 200)
+{
+	struct rlimit files = { LIMIT + 64, LIMIT + 64 };
+	int *fds = calloc(LIMIT, sizeof(*fds)), i;
+	struct erot_nl_new n;
+
+	ASSERT_NE(NULL, fds);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	for (i = 0; i < LIMIT; i++) {
+		WORKS(erot_nl_new(fx.nl, &n, &fx_err));
+		fds[i] = n.fd;
+	}
+	REFUSED(EUSERS, "too many sessions", erot_nl_new(fx.nl, &n, &fx_err));
+	close(fds[0]);
+	for (i = 0; i < 250 && erot_nl_new(fx.nl, &n, &fx_err); i++)
+		fx_let_pass(20);	/* its end is a worker's business */
+	ASSERT_LT(i, 250);
+	close(n.fd);
+	for (i = 1; i < LIMIT; i++)
+		close(fds[i]);
+	free(fds);
 }
 
 /* The answer as it comes, so that what liberot does not read is looked at too. */
@@ -381,6 +357,27 @@ TEST_F(family, state_before_content)
 	WORKS(fx_attach(s));
 	/* and the state before descriptors */
 	REFUSED(EBADFD, "out of order", fx_attach_fds(s, -1, -1));
+}
+
+/* What ATTACH returns cannot be told: nobody can mount, so the session is over. */
+TEST_F(family, attach_cannot_answer)
+{
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { 0 };
+	struct erot_nl_session got;
+	struct erot_attach *a;
+
+	a = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, a);
+	WORKS(fx_until_attach(s, &k));
+	*a = (struct erot_attach){ .size = sizeof(*a), .envelope_fd = s->env_fd,
+				   .payload_fd = fx.payload.fd };
+	ASSERT_EQ(0, mprotect(a, 4096, PROT_READ));
+	ASSERT_ERRNO(EFAULT, ioctl(s->n.fd, EROT_IOC_ATTACH, a));
+	WORKS(erot_nl_get(fx.nl, s->n.id, &got, &fx_err));
+	ASSERT_LE(EROT_STATE_DEAD, got.state);
+	ASSERT_EQ(EROT_END_FAILED, got.end);
+	munmap(a, 4096);
 }
 
 TEST_F(family, ioctl_arguments)

@@ -211,7 +211,8 @@ int fx_run(char *const argv[])
 
 static int make_image(void)
 {
-	static const char *const dirs[] = { "", "/bin", "/data", "/proc", "/dev", "/mnt" };
+	static const char *const dirs[] = { "", "/bin", "/data", "/proc", "/dev", "/mnt",
+					    FX_MANY };
 	char *const mkfs[] = { "mkfs.erofs", "--quiet", "-d1", "-E", "noinline_data",
 			       "-x-1", FX_DIR "/image.new", FX_DIR "/tree", NULL };
 	char path[PATH_MAX];
@@ -226,6 +227,12 @@ static int make_image(void)
 		snprintf(path, sizeof(path), FX_DIR "/tree%s", dirs[i]);
 		if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
+	}
+	for (i = 0; i < 256; i++) {
+		snprintf(path, sizeof(path), FX_DIR "/tree" FX_MANY "/%03zu", i);
+		ret = erot_write_file(path, "", 0, 0644, &fx_err);
+		if (ret)
+			return ret;
 	}
 	free(fx.big);
 	fx.big = malloc(FX_BIG_SIZE);

@@ -31,6 +31,7 @@
 #define FX_MACHINE	"/root/machine.spki"	/* the shell tests use the same */
 #define FX_AGENT	"/bin/agent"		/* in the sandbox */
 #define FX_BIG		"/data/big"
+#define FX_MANY		"/many"			/* empty files 000 to 255 */
 #define FX_BIG_SIZE	(40 * 65536 + 4097)	/* more than 128 chunks */
 
 /**

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the sandbox reads is what was packed, or an error; never anything else. */
 #define _GNU_SOURCE
+#include <endian.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "common/io.h"
@@ -218,6 +221,98 @@ TEST_F(read, truncated_while_running)
 	WORKS(fx_read(&self->s, AGENT_READ, FX_BIG, 131 * EROT_CHUNK_SIZE, 16, &self->a));
 	ASSERT_EQ(EIO, self->a.err);
 	same(_metadata, &self->s, AGENT_READ, 0, 4096, &self->a);
+}
+
+/* ---- payloads that were made to deceive: by one who has the keys, and not the code hash */
+
+FIXTURE(forged) {
+	struct fx_session s;
+	struct fx_payload payload;
+	struct agent_answer a;
+	int image;
+};
+
+FIXTURE_SETUP(forged)
+{
+	self->s.n.fd = -1;
+	WORKS(fx_begin());
+	self->image = fx_image_copy();
+	ASSERT_LE(0, self->image);
+}
+
+FIXTURE_TEARDOWN(forged)
+{
+	fx_end(&self->s);
+	WORKS(fx_nothing_left());
+}
+
+/* A tree that vouches for another chunk: only its root, in the descriptor, tells. */
+TEST_F(forged, chunk_and_tree)
+{
+	static uint8_t plain[EROT_CHUNK_SIZE], cipher[EROT_CHUNK_STRIDE];
+	struct fx_payload *p = &self->payload;
+	struct fx_knobs k = { .payload = p };
+	struct fx_session *s = &self->s;
+	struct fx_box box = { 0 };
+	struct erot_payload_keys keys;
+	uint64_t tree;
+
+	WORKS(fx_payload_make("forged", self->image, p));
+	tree = p->shape.chunk_count - 1 - p->shape.tree_len / EROT_CHUNK_SIZE;
+	WORKS(erot_payload_keys(p->content_key, p->salt, &keys));
+	ASSERT_EQ(0, erot_pread_full(p->fd, cipher, sizeof(cipher), tree * sizeof(cipher)));
+	WORKS(erot_chunk_open(&keys, tree, cipher, sizeof(cipher), plain));
+	/* of a chunk that the mount does not read: what counts is that the tree is another */
+	plain[(tree - 2) * EROT_DIGEST_SIZE] ^= 1;
+	WORKS(erot_chunk_seal(&keys, tree, plain, sizeof(plain), cipher));
+	ASSERT_EQ(0, erot_pwrite_full(p->fd, cipher, sizeof(cipher), tree * sizeof(cipher)));
+	WORKS(fx_until_bind(s, &k));
+	WORKS(fx_box_bind(s, &box));
+	REFUSED(EIO, "", fx_mount(s));
+}
+
+/* An inode whose data lies behind the image, in what fills its last chunk up. */
+TEST_F(forged, data_behind_the_end)
+{
+	struct fx_payload *p = &self->payload;
+	struct fx_knobs k = { .payload = p };
+	struct fx_session *s = &self->s;
+	struct fx_box box = { 0 };
+	struct erot_evidence ev;
+	uint32_t meta, start;
+	uint8_t compat;
+	struct stat st;
+	off_t len;
+	int status;
+
+	/* where the inode is: st_ino slots of 32 bytes from the metadata's first block */
+	ASSERT_TRUE(!mkdir("/tmp/plain", 0700) || errno == EEXIST);
+	ASSERT_EQ(0, mount(FX_DIR "/image", "/tmp/plain", "erofs", MS_RDONLY, NULL));
+	ASSERT_EQ(0, stat("/tmp/plain/data/small", &st));
+	ASSERT_EQ(0, umount("/tmp/plain"));
+	ASSERT_EQ(0, erot_pread_full(self->image, &meta, 4, 1024 + 40));
+	len = lseek(self->image, 0, SEEK_END);
+	if (len % EROT_CHUNK_SIZE == 0)
+		len += EROT_IMAGE_ALIGN;
+	ASSERT_EQ(0, ftruncate(self->image, len));
+	start = htole32((uint32_t)(len / 4096));
+	ASSERT_EQ(0, erot_pwrite_full(self->image, &start, 4,
+				      le32toh(meta) * 4096ULL + st.st_ino * 32 + 16));
+	/* the checksum of the superblock covers its whole block */
+	ASSERT_EQ(0, erot_pread_full(self->image, &compat, 1, 1024 + 8));
+	compat &= 0xfe;
+	ASSERT_EQ(0, erot_pwrite_full(self->image, &compat, 1, 1024 + 8));
+
+	WORKS(fx_payload_make("behind", self->image, p));
+	WORKS(fx_launch(s, &k, &box));
+	WORKS(fx_read(s, AGENT_READ, "/data/small", 0, 6, &self->a));
+	ASSERT_EQ(EIO, self->a.err);
+	ASSERT_EQ(0, self->a.len);
+	ASSERT_EQ(0, kill(s->pid, SIGKILL));
+	WORKS(fx_wait(s, 20, &status));
+	WORKS(fx_evidence(s, 20, &ev));
+	/* no chunk was damaged */
+	ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(ev.flags));
 }
 
 /* Two sessions at once: each with keys, chunks, processes and an end of its own. */
