@@ -40,6 +40,7 @@
  * The table of labels. Each names one use of one primitive; none is a prefix
  * of another. They are hashed without the terminating zero.
  */
+#define EROT_LABEL_ENROL	"erot/enrol/v1"		/* software key, proof of possession */
 #define EROT_LABEL_DERIVE	"erot/derive/v1"	/* derivation context */
 #define EROT_LABEL_IKM		"erot/ikm/v1"		/* HMAC in the HSM */
 #define EROT_LABEL_TENANT	"erot/tenant/v1"	/* tenant digest */

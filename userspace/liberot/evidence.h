@@ -6,8 +6,7 @@
 #include "common/error.h"
 #include "liberot/crypto.h"
 #include "liberot/names.h"
-
-#define EROT_QUOTE_MAX	4096	/* bytes of TPM quote in a destruction record */
+#include "liberot/quote.h"	/* EROT_QUOTE_MAX */
 
 /* HKDF-Expand-SHA-256(sk, EROT_LABEL_EVIDENCE, 32). */
 int erot_evidence_key(const uint8_t sk[EROT_KEY_SIZE], uint8_t key[EROT_KEY_SIZE]);
