@@ -20,8 +20,8 @@ OURFLAGS = -std=gnu11 -Wall -Wextra -Wno-missing-field-initializers -Werror -D_F
 LDFLAGS	?= -Wl,-z,relro,-z,now
 OURLDFLAGS = -pie -Wl,--as-needed
 
-PACKAGES := libnl-3.0 libnl-genl-3.0 libcrypto jansson libseccomp libcap libarchive tss2-mu sqlite3 libpq \
-	    libmicrohttpd gnutls p11-kit-1
+PACKAGES := libnl-3.0 libnl-genl-3.0 libcrypto jansson libseccomp libcap libarchive tss2-mu \
+	    tss2-esys tss2-rc tss2-tctildr libcurl sqlite3 libpq libmicrohttpd gnutls p11-kit-1
 PKGFLAGS = $(eval PKGFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(if $(filter 0,$(.SHELLSTATUS)),,\
 	   $(error packages are missing; try: make deps))$(PKGFLAGS)
 LIBS	= $(eval LIBS := $$(shell pkg-config --libs $(filter-out p11-kit-1,$(PACKAGES))) \
@@ -36,13 +36,14 @@ common_SRC  := $(call LIBSRC,common)
 liberot_SRC := $(call LIBSRC,liberot)
 derg_SRC    := $(call LIBSRC,dergd,userspace/dergd/hsm_main.c userspace/dergd/main.c)
 erotd_SRC   := $(call LIBSRC,erotd)
+attester_SRC := $(call LIBSRC,attester)
 TOOLS	    := $(patsubst tools/%/,%,$(sort $(dir $(wildcard tools/*/*.c))))
 
 # common <- liberot <- derg: the linker enforces the order
 LIBA	:= $(BUILD)/libderg.a $(BUILD)/liberot.a $(BUILD)/libcommon.a
 
 PROGRAMS := $(addprefix $(BUILD)/,$(TOOLS)) \
-	    $(if $(erotd_SRC),$(BUILD)/erotd) \
+	    $(BUILD)/erotd $(BUILD)/erot-attester \
 	    $(if $(wildcard userspace/dergd/hsm_main.c),$(BUILD)/erot-hsm)
 
 HOSTTEST_SRC := $(wildcard userspace/*/test_*.c)
@@ -132,6 +133,8 @@ $(BUILD)/libselftest.a: $(call obj,$(SELFLIB_SRC))
 
 $(BUILD)/erotd: $(call obj,$(erotd_SRC)) $(LIBA)
 	$(link)
+$(BUILD)/erot-attester: $(call obj,$(attester_SRC)) $(LIBA)
+	$(link)
 $(BUILD)/erot-hsm: $(call obj,userspace/dergd/hsm_main.c) $(LIBA)
 	$(link)
 
@@ -197,11 +200,12 @@ UNITDIR	?= $(PREFIX)/lib/systemd/system
 INITRAMFS := userspace/erotd/initramfs
 
 # mode:file:place, one word each; install and uninstall read the same list
-in_bin	= $(filter-out %/erotd %/dergd %/erot-hsm,$(PROGRAMS))
+in_bin	= $(filter-out %/erotd %/dergd %/erot-hsm %/erot-attester,$(PROGRAMS))
 in_sbin	= $(filter %/erotd %/dergd,$(PROGRAMS))
 FILES	= $(foreach p,$(in_bin),755:$(p):$(PREFIX)/bin/$(notdir $(p))) \
 	  $(foreach p,$(in_sbin),755:$(p):$(PREFIX)/sbin/$(notdir $(p))) \
 	  755:$(BUILD)/erot-hsm:$(PREFIX)/libexec/erot/erot-hsm \
+	  755:$(BUILD)/erot-attester:$(PREFIX)/libexec/erot/erot-attester \
 	  $(foreach h,$(wildcard uapi/linux/*.h),644:$(h):$(PREFIX)/include/linux/$(notdir $(h))) \
 	  $(foreach m,$(wildcard Documentation/man/*.[1-8]),\
 	    644:$(m):$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \

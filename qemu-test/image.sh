@@ -171,7 +171,7 @@ project()
 			"$build/module-$kver/erot.ko"
 		ln -s "$kver/updates/erot.ko" "$root/lib/modules/erot.ko"
 	fi
-	for p in erotd erotctl ewc dergctl dergd erot-hsm; do
+	for p in erotd erotctl ewc dergctl dergd erot-hsm erot-attester; do
 		[ -x "$build/$p" ] || continue
 		install -m 755 "$build/$p" "$root/usr/bin/$p"
 		files+=("$build/$p")
