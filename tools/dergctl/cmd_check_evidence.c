@@ -6,13 +6,16 @@
 #include <time.h>
 
 #include "liberot/show.h"
+#include "dergd/ending.h"
 #include "tools/dergctl/dergctl.h"
 
 static int check(const char *receipt_path, const char *evidence_path, const char *record_path)
 {
-	uint8_t *receipt = NULL, *ev = NULL, *cms = NULL;
-	struct erot_error err = { "", "" };
-	size_t receipt_len, ev_len, cms_len;
+	uint8_t *receipt = NULL, *ev = NULL;
+	struct derg_end_request in = { .tenant = NULL };
+	struct derg_issued out = { .cms = NULL };
+	struct erot_error err = { "", "", "", "" };
+	size_t receipt_len, ev_len;
 	struct derg d;
 	int ret, code;
 
@@ -23,14 +26,17 @@ static int check(const char *receipt_path, const char *evidence_path, const char
 		code = cli_fail(ret, &err);
 		goto out;
 	}
+	in.receipt = receipt;
+	in.receipt_len = receipt_len;
+	in.evidence = ev;
+	in.evidence_len = ev_len;
 	code = dergctl_open(&d);
 	if (!code && !record_path) {
-		ret = derg_check_evidence(&d, receipt, receipt_len, ev, ev_len, &err);
+		ret = derg_check_evidence(&d, &in, &err);
 	} else if (!code) {
-		ret = derg_terminate(&d, receipt, receipt_len, ev, ev_len, time(NULL), &cms,
-				     &cms_len, &err);
+		ret = derg_terminate(&d, &in, time(NULL), &out, &err);
 		if (!ret)
-			ret = cli_write(record_path, cms, cms_len, &err);
+			ret = cli_write(record_path, out.cms, out.cms_len, &err);
 	}
 	if (!code && ret)
 		code = cli_fail(ret, &err);
@@ -40,8 +46,8 @@ static int check(const char *receipt_path, const char *evidence_path, const char
 		if (ret)
 			code = cli_fail(ret, &err);
 	}
-	derg_close(&d);
-	free(cms);
+	dergctl_close(&d);
+	derg_issued_free(&out);
 out:
 	free(receipt);
 	free(ev);

@@ -2,21 +2,31 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/io.h"
 #include "common/secret.h"
+#include "dergd/issue.h"
 #include "tools/dergctl/dergctl.h"
 
 static int derive(const char *tenant, uint32_t epoch, const char *machine, const char *manifest,
-		  const char *out)
+		  const char *path)
 {
-	uint8_t *spki = NULL, *text = NULL, *cms = NULL;
-	size_t spki_len = 0, text_len = 0, cms_len;
-	struct erot_error err = { "", "" };
+	struct derg_statement_request in = { .tenant = tenant, .epoch = epoch };
+	uint8_t *spki = NULL, *text = NULL, id[EROT_DIGEST_SIZE];
+	size_t spki_len = 0, text_len = 0;
+	struct erot_error err = { "", "", "", "" };
+	struct derg_issued out;
 	struct derg d;
 	int ret, code;
 
-	ret = erot_read_file(machine, EROT_HWKEY_MAX, &spki, &spki_len, &err);
+	/* 64 hexadecimal digits are the id of an enrolled machine, anything else a file */
+	if (strlen(machine) == 2 * sizeof(id) && !erot_unhex(machine, id, sizeof(id))) {
+		in.machine = id;
+		ret = 0;
+	} else {
+		ret = erot_read_file(machine, EROT_HWKEY_MAX, &spki, &spki_len, &err);
+	}
 	if (!ret)
 		ret = erot_read_file(manifest, EROT_MANIFEST_MAX, &text, &text_len, &err);
 	if (ret) {
@@ -25,15 +35,18 @@ static int derive(const char *tenant, uint32_t epoch, const char *machine, const
 	}
 	code = dergctl_open(&d);
 	if (!code) {
-		ret = derg_statement(&d, tenant, epoch, spki, spki_len, text, text_len, &cms,
-				     &cms_len, &err);
+		in.spki = spki;
+		in.spki_len = spki_len;
+		in.manifest = text;
+		in.manifest_len = text_len;
+		ret = derg_statement(&d, &in, time(NULL), &out, &err);
 		if (!ret)
-			ret = cli_write(out, cms, cms_len, &err);
+			ret = cli_write(path, out.cms, out.cms_len, &err);
 		if (ret)
 			code = cli_fail(ret, &err);
+		derg_issued_free(&out);
 	}
-	derg_close(&d);
-	free(cms);
+	dergctl_close(&d);
 out:
 	erot_wipe_free(spki, spki_len);
 	erot_wipe_free(text, text_len);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/io.h"
+#include "dergd/epoch.h"
 #include "tools/dergctl/dergctl.h"
 
 /**
@@ -17,24 +18,28 @@
 struct args {
 	const char *tenant;
 	uint32_t epoch;
-	int json;
+	int json, force;
 };
 
 static int make(struct derg *d, const struct args *a, struct erot_error *err)
 {
-	uint32_t number = a->epoch;
 	struct epoch e;
 	int ret;
 
-	if (!number) {
-		ret = epoch_newest(&d->ledger, a->tenant, 0, &number, err);
-		if (ret)
-			return ret;
-		number++;
-	}
-	ret = epoch_new(&d->ledger, &d->hsm, a->tenant, number, time(NULL), &e, err);
+	ret = epoch_new(d, a->tenant, a->epoch, time(NULL), &e, err);
 	if (!ret)
-		printf("epoch %" PRIu32 " of %s: active\n", number, a->tenant);
+		printf("epoch %" PRIu32 " of %s: active\n", e.number, a->tenant);
+	return ret;
+}
+
+static int drain(struct derg *d, const struct args *a, struct erot_error *err)
+{
+	struct epoch e;
+	int ret;
+
+	ret = epoch_drain(d, a->tenant, a->epoch, time(NULL), &e, err);
+	if (!ret)
+		printf("epoch %" PRIu32 " of %s: draining\n", a->epoch, a->tenant);
 	return ret;
 }
 
@@ -49,8 +54,6 @@ static int list_one(void *ctx, const struct epoch *e)
 	char created[32], last[32];
 	json_t *o;
 
-	if (l->args->tenant && strcmp(l->args->tenant, e->tenant))
-		return 0;
 	cli_time_text(e->created, created);
 	cli_time_text(e->last_use, last);
 	if (!l->args->json) {
@@ -70,7 +73,7 @@ static int list(struct derg *d, const struct args *a, struct erot_error *err)
 	struct listing l = { a, json_array() };
 	int ret;
 
-	ret = epoch_each(&d->ledger, list_one, &l, err);
+	ret = epoch_each(d, a->tenant, list_one, &l, err);
 	if (!ret && a->json) {
 		json_dumpf(l.list, stdout, JSON_INDENT(2));
 		putchar('\n');
@@ -81,37 +84,46 @@ static int list(struct derg *d, const struct args *a, struct erot_error *err)
 
 static int destroy(struct derg *d, const struct args *a, struct erot_error *err)
 {
+	struct epoch e;
 	int ret;
 
-	ret = epoch_destroy(&d->ledger, &d->hsm, a->tenant, a->epoch, time(NULL),
-			    d->config.grace_seconds, err);
+	ret = epoch_destroy(d, a->tenant, a->epoch, a->force, time(NULL), &e, err);
 	if (!ret)
 		printf("epoch %" PRIu32 " of %s: destroyed\n", a->epoch, a->tenant);
 	return ret;
 }
 
-static int run(const char *verb, struct args *a)
+/**
+ * struct verb - one of the command's verbs
+ * @one: works on one tenant ("default") and needs --epoch
+ */
+static const struct verb {
+	const char *name;
+	int (*fn)(struct derg *d, const struct args *a, struct erot_error *err);
+	int one;
+} verbs[] = {
+	{ "new", make, 0 },
+	{ "list", list, 0 },
+	{ "drain", drain, 1 },
+	{ "destroy", destroy, 1 },
+	{ NULL, NULL, 0 },
+};
+
+static int run(const struct verb *verb, struct args *a)
 {
-	struct erot_error err = { "", "" };
+	struct erot_error err = { "", "", "", "" };
 	struct derg d;
 	int ret, code;
 
+	if (!a->tenant && verb->fn != list)
+		a->tenant = "default";
 	code = dergctl_open(&d);
-	if (code)
-		goto out;
-	if (!strcmp(verb, "list")) {
-		ret = list(&d, a, &err);
-	} else {
-		if (!a->tenant)
-			a->tenant = "default";
-		ret = ledger_lock(&d.ledger, &err);
-		if (!ret)
-			ret = strcmp(verb, "new") ? destroy(&d, a, &err) : make(&d, a, &err);
+	if (!code) {
+		ret = verb->fn(&d, a, &err);
+		if (ret)
+			code = cli_fail(ret, &err);
 	}
-	if (ret)
-		code = cli_fail(ret, &err);
-out:
-	derg_close(&d);
+	dergctl_close(&d);
 	return code;
 }
 
@@ -121,8 +133,10 @@ int cmd_epoch(int argc, char **argv)
 		{ "tenant", required_argument, NULL, 't' },
 		{ "epoch", required_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "force", no_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
+	const struct verb *verb;
 	struct args a = { 0 };
 	uint64_t n;
 	int c;
@@ -140,14 +154,19 @@ int cmd_epoch(int argc, char **argv)
 		case 'j':
 			a.json = 1;
 			break;
+		case 'f':
+			a.force = 1;
+			break;
 		default:
 			return cli_usage("%s", "");
 		}
 	}
-	if (optind + 1 != argc || (strcmp(argv[optind], "new") && strcmp(argv[optind], "list") &&
-				   strcmp(argv[optind], "destroy")))
-		return cli_usage("epoch new, epoch list, or epoch destroy");
-	if (!strcmp(argv[optind], "destroy") && !a.epoch)
-		return cli_usage("epoch destroy needs --epoch");
-	return run(argv[optind], &a);
+	for (verb = verbs; verb->name && optind + 1 == argc; verb++)
+		if (!strcmp(argv[optind], verb->name))
+			break;
+	if (optind + 1 != argc || !verb->name)
+		return cli_usage("epoch new, list, drain or destroy");
+	if (verb->one && !a.epoch)
+		return cli_usage("epoch %s needs --epoch", verb->name);
+	return run(verb, &a);
 }

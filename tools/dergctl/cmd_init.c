@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dergd/derg_init.h"
 #include "tools/dergctl/dergctl.h"
 
 static const char *const modules[] = {
@@ -29,10 +30,14 @@ int cmd_init(int argc, char **argv)
 		{ "module", required_argument, NULL, 'm' },
 		{ "open-mode", no_argument, NULL, 'o' },
 		{ "name", required_argument, NULL, 'n' },
+		{ "log-name", required_argument, NULL, 'l' },
+		{ "database", required_argument, NULL, 'd' },
+		{ "ek-roots", required_argument, NULL, 'e' },
+		{ "no-attestation", no_argument, NULL, 'x' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct derg_init in = { .dir = dergctl_dir, .name = "ERoT receipt key" };
-	struct erot_error err = { "", "" };
+	struct derg_init in = { .dir = dergctl_dir, .name = "ERoT receipt key", .attested = true };
+	struct erot_error err = { "", "", "", "" };
 	int c, ret;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -45,6 +50,19 @@ int cmd_init(int argc, char **argv)
 			break;
 		case 'o':
 			in.open_mode = true;
+			in.attested = false;
+			break;
+		case 'x':
+			in.attested = false;
+			break;
+		case 'l':
+			in.log_name = optarg;
+			break;
+		case 'd':
+			in.database = optarg;
+			break;
+		case 'e':
+			in.ek_roots = optarg;
 			break;
 		case 'n':
 			in.name = optarg;
@@ -66,6 +84,8 @@ int cmd_init(int argc, char **argv)
 	if (ret)
 		return cli_fail(ret, &err);
 	printf("%s: ready; receipt certificate in %s/receipt-cert.der\n", dergctl_dir, dergctl_dir);
+	if (!in.attested)
+		printf("warning: no quotes are asked for: for one machine, or for trying out\n");
 	if (in.open_mode)
 		printf("warning: machines in open mode get releases: for development only\n");
 	return CLI_OK;

@@ -14,6 +14,8 @@
 #include "common/base64.h"
 #include "common/io.h"
 #include "common/secret.h"
+#include "dergd/ending.h"
+#include "dergd/release.h"
 #include "tools/dergctl/dergctl.h"
 
 #define REQUEST_MAX (256 * 1024)
@@ -73,13 +75,14 @@ static int run_release(struct derg *d, json_t *request, json_t **answer, struct 
 				 "request must be {receipt, session_key, boot_key, host_state}");
 	ret = erot_base64_exact(session, in.session_pk, sizeof(in.session_pk), err);
 	if (!ret)
-		ret = erot_base64_exact(boot, in.boot_pk, sizeof(in.boot_pk), err);
+		ret = erot_base64_exact(boot, in.state.boot_key, sizeof(in.state.boot_key), err);
 	if (!ret)
 		ret = erot_base64_decode(receipt, EROT_CMS_MAX, &cms, &in.receipt_len, err);
 	if (ret)
 		return ret;
 	in.receipt = cms;
-	in.host_state = host;
+	in.state.host = host;
+	in.state.has_boot_key = true;
 	ret = derg_release(d, &in, time(NULL), &release, err);
 	free(cms);
 	if (ret)
@@ -92,10 +95,11 @@ static int run_release(struct derg *d, json_t *request, json_t **answer, struct 
 
 static int run_terminate(struct derg *d, json_t *request, json_t **answer, struct erot_error *err)
 {
-	uint8_t *cms = NULL, *record = NULL;
+	struct derg_end_request in = { .tenant = NULL };
 	const char *receipt, *evidence;
-	size_t cms_len, record_len;
 	struct erot_evidence ev;
+	struct derg_issued out;
+	uint8_t *cms = NULL;
 	char *text;
 	int ret;
 
@@ -104,16 +108,18 @@ static int run_terminate(struct derg *d, json_t *request, json_t **answer, struc
 		return erot_fail(err, EINVAL, "request", "request must be {receipt, evidence}");
 	ret = erot_base64_exact(evidence, &ev, sizeof(ev), err);
 	if (!ret)
-		ret = erot_base64_decode(receipt, EROT_CMS_MAX, &cms, &cms_len, err);
+		ret = erot_base64_decode(receipt, EROT_CMS_MAX, &cms, &in.receipt_len, err);
 	if (ret)
 		return ret;
-	ret = derg_terminate(d, cms, cms_len, &ev, sizeof(ev), time(NULL), &record, &record_len,
-			     err);
+	in.receipt = cms;
+	in.evidence = &ev;
+	in.evidence_len = sizeof(ev);
+	ret = derg_terminate(d, &in, time(NULL), &out, err);
 	free(cms);
 	if (ret)
 		return ret;
-	text = erot_base64_encode(record, record_len);
-	free(record);
+	text = erot_base64_encode(out.cms, out.cms_len);
+	derg_issued_free(&out);
 	*answer = json_pack("{s:s}", "record", text);
 	free(text);
 	return *answer ? 0 : erot_fail(err, ENOMEM, "no-memory", "answer");
@@ -122,7 +128,7 @@ static int run_terminate(struct derg *d, json_t *request, json_t **answer, struc
 int cmd_provider(int argc, char **argv)
 {
 	int (*run)(struct derg *d, json_t *request, json_t **answer, struct erot_error *err);
-	struct erot_error err = { "", "" };
+	struct erot_error err = { "", "", "", "" };
 	json_t *request = NULL, *answer = NULL;
 	struct derg d;
 	int ret, code;
@@ -136,7 +142,7 @@ int cmd_provider(int argc, char **argv)
 	ret = read_request(&request, &err);
 	if (ret)
 		return refuse(ret, &err);
-	ret = derg_open(&d, dergctl_dir, &err);
+	ret = dergctl_try(&d, &err);
 	if (ret) {	/* whatever it is, it is the DERG that fails, not the request */
 		refuse(ret, &err);
 		code = CLI_INTERNAL;
@@ -145,7 +151,7 @@ int cmd_provider(int argc, char **argv)
 	ret = run(&d, request, &answer, &err);
 	code = ret ? refuse(ret, &err) : print(answer);
 out:
-	derg_close(&d);
+	dergctl_close(&d);
 	json_decref(request);
 	return code;
 }

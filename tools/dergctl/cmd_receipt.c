@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/secret.h"
+#include "dergd/issue.h"
 #include "tools/dergctl/dergctl.h"
 #include "liberot/cms.h"
 #include "liberot/envelope.h"
@@ -41,9 +42,9 @@ static int make(const struct args *a, uint64_t now)
 {
 	struct derg_receipt_request req = { .not_before = a->not_before,
 					    .not_after = a->not_after };
-	uint8_t *statement = NULL, *order = NULL, *env = NULL, *cms = NULL;
-	struct erot_error err = { "", "" };
-	size_t cms_len;
+	uint8_t *statement = NULL, *order = NULL, *env = NULL;
+	struct erot_error err = { "", "", "", "" };
+	struct derg_issued out;
 	struct derg d;
 	int ret, code;
 
@@ -63,14 +64,14 @@ static int make(const struct args *a, uint64_t now)
 	req.envelope = env;
 	code = dergctl_open(&d);
 	if (!code) {
-		ret = derg_receipt(&d, &req, now, &cms, &cms_len, &err);
+		ret = derg_receipt(&d, &req, now, &out, &err);
 		if (!ret)
-			ret = cli_write(a->out, cms, cms_len, &err);
+			ret = cli_write(a->out, out.cms, out.cms_len, &err);
 		if (ret)
 			code = cli_fail(ret, &err);
+		derg_issued_free(&out);
 	}
-	derg_close(&d);
-	free(cms);
+	dergctl_close(&d);
 out:
 	X509_free(req.customer);
 	free(env);

@@ -8,13 +8,17 @@
 /* --dir, made absolute */
 extern char dergctl_dir[PATH_MAX];
 
+int dergctl_try(struct derg *d, struct erot_error *err);
 int dergctl_open(struct derg *d);
+void dergctl_close(struct derg *d);
 
 int cmd_init(int argc, char **argv);
 int cmd_derive(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
 int cmd_provider(int argc, char **argv);
 int cmd_epoch(int argc, char **argv);
+int cmd_client(int argc, char **argv);
+int cmd_machine(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_check_evidence(int argc, char **argv);
 int cmd_policy(int argc, char **argv);

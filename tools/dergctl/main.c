@@ -11,8 +11,9 @@
 char dergctl_dir[PATH_MAX] = "/var/lib/derg";
 
 static const struct cli_command commands[] = {
-	{ "init", cmd_init, "[--uri PKCS11-URI | --module FILE] [--open-mode] [--name NAME]",
-	  "Make a DERG in --dir: token, receipt key and certificate, first epoch" },
+	{ "init", cmd_init, "[--uri PKCS11-URI | --module FILE] [--database URL] [--ek-roots PEM] "
+	  "[--name NAME] [--log-name NAME] [--no-attestation] [--open-mode]",
+	  "Make a DERG in --dir: token, keys, receipt certificate, database, first epoch" },
 	{ "derive", cmd_derive,
 	  "[--tenant T] [--epoch N] --machine SPKI.der --manifest M -o STATEMENT",
 	  "Derive a fresh ERoT and sign a key statement" },
@@ -22,8 +23,13 @@ static const struct cli_command commands[] = {
 	  "Authorise one launch; TIME is RFC 3339, or +seconds from now" },
 	{ "provider", cmd_provider, "release|terminate",
 	  "Answer erotd: one JSON object on standard input, one on standard output" },
-	{ "epoch", cmd_epoch, "new|list|destroy [--tenant T] [--epoch N] [--json]",
+	{ "epoch", cmd_epoch, "new|list|drain|destroy [--tenant T] [--epoch N] [--force] [--json]",
 	  "Manage derivation roots; destroy waits for the last launch and grace" },
+	{ "client", cmd_client, "add|list|remove [--tenant T] [--admin] [--label NAME] "
+	  "[--order-cert C] [--json] [CERT | FINGERPRINT]",
+	  "Manage who may use the service, by TLS client certificate" },
+	{ "machine", cmd_machine, "list|revoke [--tenant T] [--reason TEXT] [--json] [ID]",
+	  "List machines; revoke one for good" },
 	{ "show", cmd_show, "FILE [--json] [--cert CERT]",
 	  "Print anything signed, and check its signature where a certificate is given" },
 	{ "check-evidence", cmd_check_evidence, "--receipt R --evidence E [--record OUT]",
@@ -37,15 +43,28 @@ static const struct cli_command commands[] = {
 };
 
 /**
- * dergctl_open() - opens the DERG in --dir, or says why not
- * @d: filled; derg_close() it also after a failure
+ * dergctl_try() - opens the DERG in --dir
+ * @d: filled; dergctl_close() it also after a failure
+ * @err: reason
  *
- * Return: exit code.
+ * Return: 0 or a negative errno.
  */
+int dergctl_try(struct derg *d, struct erot_error *err)
+{
+	static struct authority authority;	/* one a process */
+	int ret;
+
+	d->a = &authority;
+	d->db = NULL;
+	ret = authority_open(&authority, dergctl_dir, err);
+	return ret ?: derg_open(d, &authority, err);
+}
+
+/* The same for commands, with the message and the exit code. */
 int dergctl_open(struct derg *d)
 {
-	struct erot_error err = { "", "" };
-	int ret = derg_open(d, dergctl_dir, &err);
+	struct erot_error err = { "", "", "", "" };
+	int ret = dergctl_try(d, &err);
 
 	if (ret == -ENOENT && !strcmp(err.code, "not-found")) {
 		fprintf(stderr, "dergctl: %s: no DERG here; dergctl --dir DIR init makes one "
@@ -53,6 +72,12 @@ int dergctl_open(struct derg *d)
 		return CLI_NOT_FOUND;
 	}
 	return ret ? cli_fail(ret, &err) : CLI_OK;
+}
+
+void dergctl_close(struct derg *d)
+{
+	derg_close(d);
+	authority_close(d->a);
 }
 
 static int set_dir(const char *dir)

@@ -1,117 +1,91 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The DERG's decisions, the same at the command line and behind HTTPS. A
- * directory holds it all: derg.json, receipt-cert.der, ledger/, and where the
- * token is SoftHSM's also softhsm2.conf, tokens/, pin, so-pin.
+ * The DERG's keys and memory, as its decisions use them: the same at the command line and behind
+ * HTTPS. Decisions are one noun a file: tenant, epoch, client, policies, machine, enrol, statement,
+ * receipt, challenge, release, ending, unaccounted, bundle.
+ *
+ * A decision reads and writes in one transaction; what the HSM signs for it is made before (or, for
+ * a release, inside); the entry in the transparency log is part of the transaction. An answer leaves
+ * when the transaction has been committed, never before.
  */
 #ifndef DERGD_AUTHORITY_H
 #define DERGD_AUTHORITY_H
 
+#include <jansson.h>
 #include <openssl/x509.h>
 #include <stdbool.h>
 
 #include "dergd/config.h"
-#include "dergd/epoch.h"
+#include "dergd/db.h"
 #include "dergd/hsm.h"
-#include "dergd/ledger.h"
+#include "dergd/log.h"
+#include "liberot/ek.h"
 #include "liberot/grant.h"
 
 #define DERG_RECEIPT_KEY	"erot-receipt"
-#define DERG_VALIDITY_DEFAULT	86400	/* seconds that a receipt lasts where nobody says else */
+#define DERG_CONFIG_FILE	"derg.conf"
+#define DERG_CERT_FILE		"receipt-cert.der"
 
 /**
- * struct derg - an open DERG
- * @config: from derg.json
- * @ledger: open
- * @hsm: open, logged in
+ * struct authority - what all threads share
+ * @config: from derg.conf
+ * @hsm: open, logged in; serialises by itself
  * @cert: of the receipt key
+ * @log_key: name and public key of the log
+ * @db: for opening and closing only
+ * @log: open
+ * @ek_roots: NULL: no TPM can be enrolled
  */
-struct derg {
+struct authority {
 	struct derg_config config;
-	struct ledger ledger;
 	struct hsm hsm;
 	X509 *cert;
+	struct erot_note_key log_key;
+	struct db *db;
+	struct log *log;
+	struct erot_ek_roots *ek_roots;
 };
 
 /**
- * struct derg_init - how a new DERG is made
- * @dir: absolute path, made; or there and empty
- * @uri: token to use; NULL: a SoftHSM2 token inside @dir
- * @module: absolute path of SoftHSM2's module
- * @open_mode: do not demand attested mode of hosts
- * @name: common name in the receipt key's certificate
+ * struct derg - one thread's hold on it
+ * @a: shared
+ * @db: this thread's
  */
-struct derg_init {
-	const char *dir;
-	const char *uri;
-	const char *module;
-	bool open_mode;
-	const char *name;
+struct derg {
+	struct authority *a;
+	struct db *db;
 };
 
 /**
- * struct derg_receipt_request - what a receipt is made of
- * @statement: CMS
- * @order: CMS
- * @customer: certificate
- * @envelope: whole
- * @not_before: seconds since 1970; 0: now
- * @not_after: seconds since 1970; 0: DERG_VALIDITY_DEFAULT later
+ * authority_open() - open a DERG
+ * @a:   filled; authority_close() it also after a failure
+ * @dir: made by derg_init()
+ * @err: "not-found", "config-...", "db-...", "hsm-...", "log-...", "ek-roots", "certificate"
+ *
+ * Return: 0 or a negative errno.
  */
-struct derg_receipt_request {
-	const void *statement;
-	size_t statement_len;
-	const void *order;
-	size_t order_len;
-	X509 *customer;
-	const void *envelope;
-	size_t envelope_len;
-	uint64_t not_before;
-	uint64_t not_after;
-};
+int authority_open(struct authority *a, const char *dir, struct erot_error *err);
+void authority_close(struct authority *a);
 
-/**
- * struct derg_release_request - what erotd sends
- * @receipt: CMS
- * @session_pk: of the session
- * @boot_pk: of the machine's boot
- * @host_state: EROT_HOST_* that the module saw at NEW
- */
-struct derg_release_request {
-	const void *receipt;
-	size_t receipt_len;
-	uint8_t session_pk[EROT_KEY_SIZE];
-	uint8_t boot_pk[EROT_KEY_SIZE];
-	uint32_t host_state;
-};
-
-/* derg_init.c */
-int derg_init(const struct derg_init *in, struct erot_error *err);
-
-/* authority.c */
-int derg_open(struct derg *d, const char *dir, struct erot_error *err);
+/* A thread's connection. Close it also after a failure. */
+int derg_open(struct derg *d, struct authority *a, struct erot_error *err);
 void derg_close(struct derg *d);
+
+/* CMS by the receipt key; @cms is to be freed. */
 int derg_sign(struct derg *d, const void *content, size_t len, uint8_t **cms, size_t *cms_len,
 	      struct erot_error *err);
-int derg_seed(const struct epoch *e, const struct erot_grant_info *g,
-	      uint8_t seed[EROT_DIGEST_SIZE], struct erot_error *err);
 
-/* issue.c */
-int derg_statement(struct derg *d, const char *tenant, uint32_t epoch, const void *hwkey,
-		   size_t hwkey_len, const void *manifest, size_t manifest_len, uint8_t **cms,
-		   size_t *cms_len, struct erot_error *err);
-int derg_receipt(struct derg *d, const struct derg_receipt_request *in, uint64_t now,
-		 uint8_t **cms, size_t *cms_len, struct erot_error *err);
+/* Is it ours? Content of a CMS by the receipt key, to be freed: "cms-...". */
+int derg_verify(struct derg *d, const void *cms, size_t cms_len, uint8_t **content, size_t *len,
+		struct erot_error *err);
 
-/* release.c */
-int derg_release(struct derg *d, const struct derg_release_request *in, uint64_t now,
-		 struct erot_release *out, struct erot_error *err);
+/* An entry of the tenant's stream; inside a transaction. @subject may be NULL. */
+int derg_record(struct db *db, const char *tenant, uint32_t kind, const uint8_t *subject,
+		uint64_t now, const void *content, size_t len, uint64_t *index,
+		struct erot_error *err);
 
-/* end.c */
-int derg_check_evidence(struct derg *d, const void *receipt, size_t receipt_len, const void *ev,
-			size_t ev_len, struct erot_error *err);
-int derg_terminate(struct derg *d, const void *receipt, size_t receipt_len, const void *ev,
-		   size_t ev_len, uint64_t now, uint8_t **cms, size_t *cms_len,
-		   struct erot_error *err);
+/* The same of JSON, whose reference is taken; compact, members in the order given. */
+int derg_record_json(struct db *db, const char *tenant, uint32_t kind, const uint8_t *subject,
+		     uint64_t now, json_t *content, uint64_t *index, struct erot_error *err);
 
 #endif

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Making a DERG. derg.json is written last: a directory without it is no DERG,
- * and one with it is whole.
- */
+/* Making a DERG. derg.conf is written when all that it names is there. */
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -14,6 +12,8 @@
 #include "common/io.h"
 #include "dergd/authority.h"
 #include "dergd/cert.h"
+#include "dergd/derg_init.h"
+#include "dergd/epoch.h"
 #include "liberot/crypto.h"
 
 #define TOKEN_LABEL	"erot"
@@ -149,66 +149,115 @@ static int make_receipt_key(const struct derg_init *in, struct hsm *h, struct er
 	X509_free(cert);
 	if (len <= 0)
 		return erot_fail(err, EIO, "crypto", "cannot encode the certificate");
-	ret = join(in->dir, "receipt-cert.der", path, err);
+	ret = join(in->dir, DERG_CERT_FILE, path, err);
 	if (!ret)
 		ret = erot_create_file(path, der, len, 0644, err);
 	OPENSSL_free(der);
 	return ret;
 }
 
-static int make_ledger(const struct derg_init *in, struct hsm *h, struct erot_error *err)
+static int make_log_key(struct hsm *h, struct erot_error *err)
 {
-	struct ledger ledger;
-	char path[PATH_MAX];
-	struct epoch e;
+	return hsm_new_ed25519(h, LOG_KEY, err);
+}
+
+static int copy_roots(const struct derg_init *in, struct derg_config *c, struct erot_error *err)
+{
+	struct erot_ek_roots *roots;
+	uint8_t *pem;
+	size_t len;
 	int ret;
 
-	ret = join(in->dir, "ledger", path, err);
+	if (!in->ek_roots)
+		return 0;
+	ret = erot_read_file(in->ek_roots, 4U << 20, &pem, &len, err);
 	if (!ret)
-		ret = ledger_create(path, err);
-	if (!ret)
-		ret = ledger_open(&ledger, path, err);
+		ret = erot_ek_roots_load(pem, len, &roots, err);
 	if (ret)
 		return ret;
-	ret = ledger_lock(&ledger, err);
+	erot_ek_roots_free(roots);
+	ret = join(in->dir, "ek-roots.pem", c->ek_roots, err);
 	if (!ret)
-		ret = epoch_new(&ledger, h, "default", 1, time(NULL), &e, err);
-	ledger_close(&ledger);
+		ret = erot_create_file(c->ek_roots, pem, len, 0644, err);
+	free(pem);
 	return ret;
 }
 
-/**
- * derg_init() - makes a DERG: token, receipt key and certificate, first epoch, ledger
- * @in: how
- * @err: "exists" where the directory is not empty
- *
- * After a failure the directory stays as it is, to be looked at and removed.
- *
- * Return: 0 or a negative errno.
- */
-int derg_init(const struct derg_init *in, struct erot_error *err)
+/* Two logs must never have the same origin. */
+static int random_name(struct derg_config *c, struct erot_error *err)
 {
-	struct derg_config c = {
-		.require_host = in->open_mode ? 0 : EROT_HOST_ATTESTED,
-		.grace_seconds = 86400,
-		.valid_seconds = 300,
-	};
-	struct hsm h = { .sock = -1, .pid = -1 };
-	char path[PATH_MAX];
+	char hex[17];
+	uint8_t id[8];
+
+	if (erot_random(id, sizeof(id)))
+		return erot_fail(err, EIO, "crypto", "no random numbers");
+	snprintf(c->log_name, sizeof(c->log_name), "erot/%s", erot_hex(id, sizeof(id), hex));
+	return 0;
+}
+
+static int set_config(const struct derg_init *in, struct derg_config *c, struct erot_error *err)
+{
+	size_t len;
+
+	derg_config_defaults(c);
+	c->attested = in->attested;
+	c->require_host = in->open_mode ? 0 : EROT_HOST_ATTESTED;
+	if (in->database)
+		len = snprintf(c->database, sizeof(c->database), "%s", in->database);
+	else
+		len = snprintf(c->database, sizeof(c->database), "sqlite:%s/derg.db", in->dir);
+	if (len >= sizeof(c->database))
+		return erot_fail(err, ENAMETOOLONG, "path", "%s: path is too long", in->dir);
+	if (!in->log_name)
+		return random_name(c, err);
+	len = snprintf(c->log_name, sizeof(c->log_name), "%s", in->log_name);
+	if (!len || len >= sizeof(c->log_name) || strpbrk(in->log_name, " \t+"))
+		return erot_fail(err, EINVAL, "log-name", "a log's name has no blanks and no '+'");
+	return 0;
+}
+
+static int first_epoch(const char *dir, struct erot_error *err)
+{
+	struct authority a;
+	struct epoch e;
+	struct derg d;
 	int ret;
 
-	ret = make_dir(in->dir, err);
+	ret = authority_open(&a, dir, err);
 	if (ret)
-		return ret;
-	ret = open_token(in, &c, &h, err);
+		goto out;
+	ret = derg_open(&d, &a, err);
+	if (!ret)
+		ret = epoch_new(&d, "default", 1, time(NULL), &e, err);
+	derg_close(&d);
+out:
+	authority_close(&a);
+	return ret;
+}
+
+int derg_init(const struct derg_init *in, struct erot_error *err)
+{
+	struct derg_config c;
+	char path[PATH_MAX];
+	struct hsm h;
+	int ret;
+
+	hsm_none(&h);
+	ret = set_config(in, &c, err);
+	if (!ret)
+		ret = make_dir(in->dir, err);
+	if (!ret)
+		ret = copy_roots(in, &c, err);
+	if (!ret)
+		ret = open_token(in, &c, &h, err);
 	if (!ret)
 		ret = make_receipt_key(in, &h, err);
 	if (!ret)
-		ret = make_ledger(in, &h, err);
+		ret = make_log_key(&h, err);
+	hsm_stop(&h);
 	if (!ret)
-		ret = join(in->dir, "derg.json", path, err);
+		ret = join(in->dir, DERG_CONFIG_FILE, path, err);
 	if (!ret)
 		ret = derg_config_write(path, &c, err);
-	hsm_stop(&h);
-	return ret;
+	return ret ?: first_epoch(in->dir, err);
 }

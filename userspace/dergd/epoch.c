@@ -1,316 +1,322 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Life of derivation roots. The ledger is written before the token is told, so
- * that after a crash the next command knows what may be on it.
+ * Life of derivation roots. The database is written before the token is told, so that after a crash
+ * the next command knows what may be on it.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dergd/epoch.h"
+#include "dergd/tenant.h"
 #include "liberot/derive.h"
+
+#define COLUMNS "tenant, number, state, created, last_use"
 
 static const char *const states[] = { "making", "active", "draining", "destroyed" };
 
-/* Name of a state, for people and JSON. */
 const char *epoch_state_name(enum epoch_state state)
 {
 	return states[state];
 }
 
-/* Label of the root on the token; the epoch is all digits, so the last slash divides. */
+/* the epoch is all digits, so the last slash divides */
 void epoch_root(const struct epoch *e, char label[EPOCH_ROOT_MAX])
 {
 	snprintf(label, EPOCH_ROOT_MAX, "erot-root/%s/%" PRIu32, e->tenant, e->number);
 }
 
-static void file_name(const uint8_t tenant[EROT_DIGEST_SIZE], uint32_t number,
-		      char name[LEDGER_NAME_MAX])
+int epoch_seed(const struct epoch *e, const struct erot_grant_info *g,
+	       uint8_t seed[EROT_DIGEST_SIZE], struct erot_error *err)
 {
-	size_t len;
+	struct erot_derive_input in = {
+		.tenant = e->tenant,
+		.epoch = e->number,
+		.hwkey = g->hwkey,
+		.hwkey_len = g->hwkey_len,
+		.manifest = g->manifest,
+		.manifest_len = g->manifest_len,
+	};
 
-	ledger_name(name, tenant);
-	len = strlen(name);
-	snprintf(name + len, LEDGER_NAME_MAX - len, "-%" PRIu32, number);
+	memcpy(in.nonce, g->nonce, sizeof(in.nonce));
+	return erot_derive_seed(&in, seed, err);
 }
 
-static int parse(const char *text, size_t len, struct epoch *e, struct erot_error *err)
+static void read_row(struct db_rows *rows, struct epoch *e)
 {
-	const char *tenant, *state;
-	json_int_t number, created, last_use;
-	int i, version, ret = 0;
-	json_t *json;
+	const char *tenant = db_get_text(rows, 0), *state = db_get_text(rows, 2);
+	int i;
 
-	json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	if (!json || json_unpack_ex(json, NULL, JSON_STRICT, "{s:i,s:s,s:I,s:s,s:I,s:I}",
-				    "version", &version, "tenant", &tenant, "epoch", &number,
-				    "state", &state, "created", &created, "lastUse", &last_use) ||
-	    version != 1 || strlen(tenant) > EROT_TENANT_MAX || number < 1 ||
-	    number > UINT32_MAX || created < 0 || last_use < 0)
-		goto bad;
-	for (i = EPOCH_DESTROYED; i >= 0 && strcmp(states[i], state); i--)
-		;
-	if (i < 0)
-		goto bad;
 	memset(e, 0, sizeof(*e));
-	strncpy(e->tenant, tenant, sizeof(e->tenant) - 1);
-	e->number = number;
-	e->state = i;
-	e->created = created;
-	e->last_use = last_use;
-	goto out;
-bad:
-	ret = erot_fail(err, EIO, "ledger", "record of an epoch is damaged");
-out:
-	json_decref(json);
-	return ret;
+	if (tenant)
+		snprintf(e->tenant, sizeof(e->tenant), "%s", tenant);
+	e->number = db_get_int(rows, 1);
+	/* the schema has a list of the states; an unknown one would count as destroyed */
+	for (i = 0; state && i < EPOCH_DESTROYED && strcmp(states[i], state); i++)
+		;
+	e->state = state ? i : EPOCH_DESTROYED;
+	e->created = db_get_int(rows, 3);
+	e->last_use = db_get_int(rows, 4);
 }
 
-static int load_name(struct ledger *l, const char *name, struct epoch *e, struct erot_error *err)
+static int unknown(const char *tenant, struct erot_error *err)
 {
-	void *data;
-	size_t len;
-	int ret;
-
-	ret = ledger_get(l, LEDGER_EPOCH, name, &data, &len, err);
-	if (ret)
-		return ret;
-	ret = parse(data, len, e, err);
-	free(data);
-	return ret;
+	return erot_fail(err, ENOENT, "epoch-unknown",
+			 "tenant %s has no such epoch; dergctl epoch new makes one", tenant);
 }
 
-/**
- * epoch_load() - reads the record of an epoch
- * @l: opened
- * @tenant: digest of the tenant's name
- * @number: of the epoch
- * @e: filled
- * @err: "epoch-unknown"
- *
- * Return: 0, -ENOENT, or another negative errno.
- */
-int epoch_load(struct ledger *l, const uint8_t tenant[EROT_DIGEST_SIZE], uint32_t number,
-	       struct epoch *e, struct erot_error *err)
-{
-	char name[LEDGER_NAME_MAX];
-	int ret;
-
-	file_name(tenant, number, name);
-	ret = load_name(l, name, e, err);
-	if (ret == -ENOENT)
-		return erot_fail(err, ENOENT, "epoch-unknown",
-				 "no epoch %" PRIu32 " of this tenant; dergctl epoch new makes one",
-				 number);
-	return ret;
-}
-
-/**
- * epoch_store() - records a state
- * @l: locked
- * @e: epoch
- * @err: reason
- *
- * Return: 0 when it is on the disk, or a negative errno.
- */
-int epoch_store(struct ledger *l, const struct epoch *e, struct erot_error *err)
-{
-	uint8_t digest[EROT_DIGEST_SIZE];
-	char name[LEDGER_NAME_MAX], *text;
-	json_t *json;
-	int ret;
-
-	ret = erot_tenant_digest(e->tenant, digest, err);
-	if (ret)
-		return ret;
-	file_name(digest, e->number, name);
-	json = json_pack("{s:i,s:s,s:I,s:s,s:I,s:I}", "version", 1, "tenant", e->tenant,
-			 "epoch", (json_int_t)e->number, "state", states[e->state],
-			 "created", (json_int_t)e->created, "lastUse", (json_int_t)e->last_use);
-	text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-	json_decref(json);
-	if (!text)
-		return erot_fail(err, ENOMEM, "no-memory", "epoch");
-	ret = ledger_replace(l, LEDGER_EPOCH, name, text, strlen(text), err);
-	free(text);
-	return ret;
-}
-
-struct walk {
-	struct ledger *ledger;
-	int (*each)(void *ctx, const struct epoch *e);
-	void *ctx;
-	struct erot_error *err;
-};
-
-static int visit(void *ctx, const char *name)
-{
-	struct walk *w = ctx;
-	struct epoch e;
-
-	return load_name(w->ledger, name, &e, w->err) ?: w->each(w->ctx, &e);
-}
-
-/**
- * epoch_each() - calls @each with every epoch, in no order
- * @l: opened
- * @each: returns 0, or a negative errno to stop
- * @ctx: for @each
- * @err: reason
- *
- * Return: 0 or a negative errno.
- */
-int epoch_each(struct ledger *l, int (*each)(void *ctx, const struct epoch *e), void *ctx,
+static int one(struct db_rows *rows, int ret, const char *tenant, struct epoch *e,
 	       struct erot_error *err)
 {
-	struct walk w = { l, each, ctx, err };
+	bool found = !ret && db_next(rows);
 
-	return ledger_each(l, LEDGER_EPOCH, visit, &w, err);
+	if (found)
+		read_row(rows, e);
+	ret = db_end(rows, err);
+	return ret ?: found ? 0 : unknown(tenant, err);
 }
 
-struct newest {
+int epoch_load(struct db *db, const char *tenant, uint32_t number, struct epoch *e,
+	       struct erot_error *err)
+{
+	struct db_rows *rows;
+	int ret;
+
+	ret = db_query(db, err, &rows, "SELECT " COLUMNS " FROM epoch "
+		       "WHERE tenant = $1 AND number = $2",
+		       DB_ARGS(db_text(tenant), db_int(number)));
+	return one(rows, ret, tenant, e, err);
+}
+
+static int newest_active(struct db *db, const char *tenant, struct epoch *e,
+			 struct erot_error *err)
+{
+	struct db_rows *rows;
+	int ret;
+
+	ret = db_query(db, err, &rows, "SELECT " COLUMNS " FROM epoch "
+		       "WHERE tenant = $1 AND state = 'active' ORDER BY number DESC LIMIT 1",
+		       DB_ARGS(db_text(tenant)));
+	return one(rows, ret, tenant, e, err);
+}
+
+int epoch_active(struct db *db, const char *tenant, uint32_t number, struct epoch *e,
+		 struct erot_error *err)
+{
+	int ret;
+
+	ret = number ? epoch_load(db, tenant, number, e, err) : newest_active(db, tenant, e, err);
+	if (!ret && e->state != EPOCH_ACTIVE)
+		ret = erot_fail(err, EPERM, "epoch-not-active", "epoch %" PRIu32 " of %s is %s",
+				e->number, tenant, states[e->state]);
+	return ret;
+}
+
+int epoch_alive(const struct epoch *e, struct erot_error *err)
+{
+	if (e->state == EPOCH_ACTIVE || e->state == EPOCH_DRAINING)
+		return 0;
+	return erot_fail(err, EPERM, "epoch-destroyed", "epoch %" PRIu32 " of %s is %s", e->number,
+			 e->tenant, states[e->state]);
+}
+
+int epoch_use(struct db *db, const struct epoch *e, uint64_t end, struct erot_error *err)
+{
+	return db_run(db, err, NULL, "UPDATE epoch SET last_use = $3 "
+		      "WHERE tenant = $1 AND number = $2 AND last_use < $3",
+		      DB_ARGS(db_text(e->tenant), db_int(e->number), db_int(end)));
+}
+
+static int set_state(struct db *db, struct epoch *e, enum epoch_state state, bool forced,
+		     uint64_t now, struct erot_error *err)
+{
+	int ret;
+
+	ret = db_run(db, err, NULL, "UPDATE epoch SET state = $3 WHERE tenant = $1 AND number = $2",
+		     DB_ARGS(db_text(e->tenant), db_int(e->number), db_text(states[state])));
+	if (!ret)
+		ret = derg_record_json(db, e->tenant, EROT_LOG_EPOCH, NULL, now,
+				       json_pack("{s:I,s:s,s:b}", "epoch", (json_int_t)e->number,
+						 "state", states[state], "forced", forced),
+				       NULL, err);
+	if (!ret)
+		e->state = state;
+	return ret;
+}
+
+/**
+ * struct work - argument of the transactions below
+ */
+struct work {
 	const char *tenant;
-	int active;
 	uint32_t number;
+	uint64_t now;
+	struct epoch *e;
+	bool forced;
+	int (*each)(void *ctx, const struct epoch *e);
+	void *ctx;
 };
 
-static int is_newest(void *ctx, const struct epoch *e)
+static int each_work(struct db *db, void *ctx, struct erot_error *err)
 {
-	struct newest *n = ctx;
+	struct work *w = ctx;
+	struct db_rows *rows;
+	struct epoch e;
+	int ret, stop = 0;
 
-	if (!strcmp(e->tenant, n->tenant) && e->number > n->number &&
-	    (!n->active || e->state == EPOCH_ACTIVE))
-		n->number = e->number;
+	ret = db_query(db, err, &rows, "SELECT " COLUMNS " FROM epoch "
+		       "WHERE tenant = $1 OR $1 IS NULL ORDER BY tenant, number",
+		       DB_ARGS(db_text(w->tenant)));
+	while (!ret && !stop && db_next(rows)) {
+		read_row(rows, &e);
+		stop = w->each(w->ctx, &e);
+	}
+	return db_end(rows, err) ?: stop;
+}
+
+int epoch_each(struct derg *d, const char *tenant, int (*each)(void *ctx, const struct epoch *e),
+	       void *ctx, struct erot_error *err)
+{
+	struct work w = { .tenant = tenant, .each = each, .ctx = ctx };
+
+	return db_transaction(d->db, DB_READ, each_work, &w, err);
+}
+
+static int next_number(struct db *db, const char *tenant, uint32_t *number, struct erot_error *err)
+{
+	struct db_rows *rows;
+	int ret;
+
+	ret = db_query(db, err, &rows, "SELECT COALESCE(max(number), 0) + 1 FROM epoch "
+		       "WHERE tenant = $1", DB_ARGS(db_text(tenant)));
+	if (!ret && db_next(rows))
+		*number = db_get_int(rows, 0);
+	return db_end(rows, err);
+}
+
+static int begin_work(struct db *db, void *ctx, struct erot_error *err)
+{
+	struct work *w = ctx;
+	uint32_t number = w->number;
+	struct epoch *e = w->e;
+	int64_t made = 0;
+	int ret;
+
+	ret = tenant_make(db, w->tenant, w->now, err);
+	if (!ret && !number)
+		ret = next_number(db, w->tenant, &number, err);
+	if (!ret)
+		ret = db_run(db, err, &made, "INSERT INTO epoch (" COLUMNS ") "
+			     "VALUES ($1, $2, 'making', $3, 0) ON CONFLICT DO NOTHING",
+			     DB_ARGS(db_text(w->tenant), db_int(number), db_int(w->now)));
+	if (!ret && !made)
+		ret = erot_fail(err, EEXIST, "epoch-exists", "epoch %" PRIu32 " of %s exists",
+				number, w->tenant);
+	if (ret)
+		return ret;
+	memset(e, 0, sizeof(*e));
+	snprintf(e->tenant, sizeof(e->tenant), "%s", w->tenant);
+	e->number = number;
+	e->state = EPOCH_MAKING;
+	e->created = w->now;
 	return 0;
 }
 
-/**
- * epoch_newest() - highest number that a tenant has
- * @l: opened
- * @tenant: name
- * @active: only among the active
- * @number: filled; 0 where there is none
- * @err: reason
- *
- * Return: 0 or a negative errno.
- */
-int epoch_newest(struct ledger *l, const char *tenant, int active, uint32_t *number,
-		 struct erot_error *err)
+/* Nobody else writes an epoch that this process makes: its number was free. */
+static int activate_work(struct db *db, void *ctx, struct erot_error *err)
 {
-	struct newest n = { tenant, active, 0 };
+	struct work *w = ctx;
 	int ret;
 
-	ret = epoch_each(l, is_newest, &n, err);
-	*number = n.number;
+	ret = epoch_load(db, w->e->tenant, w->e->number, w->e, err);
+	if (!ret && w->e->state == EPOCH_MAKING)
+		ret = set_state(db, w->e, EPOCH_ACTIVE, false, w->now, err);
+	return ret ?: epoch_alive(w->e, err);
+}
+
+int epoch_new(struct derg *d, const char *tenant, uint32_t number, uint64_t now, struct epoch *e,
+	      struct erot_error *err)
+{
+	struct work w = { .tenant = tenant, .number = number, .now = now, .e = e };
+	char label[EPOCH_ROOT_MAX];
+	int ret;
+
+	ret = db_transaction(d->db, 0, begin_work, &w, err);
+	if (ret)
+		return ret;
+	epoch_root(e, label);
+	ret = hsm_new_root(&d->a->hsm, label, err);
+	if (ret)
+		return ret;
+	ret = db_transaction(d->db, DB_RESUME, activate_work, &w, err);
+	if (ret && e->state == EPOCH_DESTROYED)	/* by somebody else, who found no root yet */
+		hsm_destroy(&d->a->hsm, label, NULL);
 	return ret;
 }
 
-/* The root of an epoch that is being made or unmade: gone is as good as destroyed. */
-static int drop_root(struct hsm *h, const struct epoch *e, struct erot_error *err)
+static int drain_work(struct db *db, void *ctx, struct erot_error *err)
 {
+	struct work *w = ctx;
+	int ret;
+
+	ret = epoch_load(db, w->tenant, w->number, w->e, err);
+	if (ret)
+		return ret;
+	if (w->e->state == EPOCH_DESTROYED)
+		return erot_fail(err, EALREADY, "epoch-destroyed", "epoch %" PRIu32 " of %s is gone",
+				 w->number, w->tenant);
+	if (w->e->state == EPOCH_ACTIVE)
+		return set_state(db, w->e, EPOCH_DRAINING, false, w->now, err);
+	return 0;
+}
+
+int epoch_drain(struct derg *d, const char *tenant, uint32_t number, uint64_t now,
+		struct epoch *e, struct erot_error *err)
+{
+	struct work w = { .tenant = tenant, .number = number, .now = now, .e = e };
+	int ret;
+
+	ret = db_transaction(d->db, DB_RESUME, drain_work, &w, err);
+	if (!ret && e->state == EPOCH_MAKING)
+		ret = erot_fail(err, EPERM, "epoch-not-active",
+				"epoch %" PRIu32 " of %s was never finished; destroy it", number,
+				tenant);
+	return ret;
+}
+
+static int gone_work(struct db *db, void *ctx, struct erot_error *err)
+{
+	struct work *w = ctx;
+	int ret;
+
+	ret = epoch_load(db, w->tenant, w->number, w->e, err);
+	if (!ret && w->e->state != EPOCH_DESTROYED)
+		ret = set_state(db, w->e, EPOCH_DESTROYED, w->forced, w->now, err);
+	return ret;
+}
+
+int epoch_destroy(struct derg *d, const char *tenant, uint32_t number, bool force, uint64_t now,
+		  struct epoch *e, struct erot_error *err)
+{
+	struct work w = { .tenant = tenant, .number = number, .now = now, .e = e, .forced = force };
+	uint64_t free_at, grace = d->a->config.grace_seconds;
 	char label[EPOCH_ROOT_MAX];
 	int ret;
 
-	epoch_root(e, label);
-	ret = hsm_destroy(h, label, err);
-	return ret == -ENOENT ? 0 : ret;
-}
-
-/**
- * epoch_new() - makes a derivation root
- * @l: locked
- * @h: open
- * @tenant: name
- * @number: of the epoch, from 1
- * @now: seconds since 1970
- * @e: filled
- * @err: "epoch-exists"
- *
- * Return: 0, -EEXIST, or another negative errno.
- */
-int epoch_new(struct ledger *l, struct hsm *h, const char *tenant, uint32_t number, uint64_t now,
-	      struct epoch *e, struct erot_error *err)
-{
-	uint8_t digest[EROT_DIGEST_SIZE];
-	char label[EPOCH_ROOT_MAX];
-	int ret;
-
-	ret = erot_tenant_digest(tenant, digest, err);
+	/* from here on no receipt is made any more, so that last_use stands still */
+	ret = db_transaction(d->db, DB_RESUME, drain_work, &w, err);
 	if (ret)
 		return ret;
-	ret = epoch_load(l, digest, number, e, err);
-	if (!ret && e->state != EPOCH_MAKING)
-		return erot_fail(err, EEXIST, "epoch-exists", "epoch %" PRIu32 " of %s is %s",
-				 number, tenant, states[e->state]);
-	if (ret && ret != -ENOENT)
-		return ret;
-	if (!ret) {	/* a crash left it: nothing was derived from that root yet */
-		ret = drop_root(h, e, err);
-		if (ret)
-			return ret;
-	}
-	memset(e, 0, sizeof(*e));
-	strncpy(e->tenant, tenant, sizeof(e->tenant) - 1);
-	e->number = number;
-	e->state = EPOCH_MAKING;
-	e->created = now;
-	epoch_root(e, label);
-	ret = epoch_store(l, e, err);
-	if (!ret)
-		ret = hsm_new_root(h, label, err);
-	if (ret)
-		return ret;
-	e->state = EPOCH_ACTIVE;
-	return epoch_store(l, e, err);
-}
-
-/**
- * epoch_destroy() - lets an epoch drain, and destroys its root when it has
- * @l: locked
- * @h: open
- * @tenant: name
- * @number: of the epoch
- * @now: seconds since 1970
- * @grace: seconds after the last launch in which evidence is waited for
- * @err: "epoch-in-use" with the time from which on it will work, "epoch-destroyed"
- *
- * The first call ends the making of statements and receipts. The root itself is
- * needed until the last receipt is spent and its evidence checked.
- *
- * Return: 0 when the root is gone, -EBUSY, -EALREADY, -ENOENT, or another
- * negative errno.
- */
-int epoch_destroy(struct ledger *l, struct hsm *h, const char *tenant, uint32_t number,
-		  uint64_t now, uint64_t grace, struct erot_error *err)
-{
-	uint8_t digest[EROT_DIGEST_SIZE];
-	struct epoch e;
-	int ret;
-
-	ret = erot_tenant_digest(tenant, digest, err);
-	if (!ret)
-		ret = epoch_load(l, digest, number, &e, err);
-	if (ret)
-		return ret;
-	if (e.state == EPOCH_DESTROYED)
-		return erot_fail(err, EALREADY, "epoch-destroyed",
-				 "epoch %" PRIu32 " of %s is gone", number, tenant);
-	if (e.state == EPOCH_ACTIVE) {
-		e.state = EPOCH_DRAINING;
-		ret = epoch_store(l, &e, err);
-		if (ret)
-			return ret;
-	}
-	if (e.last_use && now <= e.last_use + grace)
+	free_at = e->last_use + grace;
+	if (!force && e->last_use && now <= free_at)
 		return erot_fail(err, EBUSY, "epoch-in-use",
 				 "epoch %" PRIu32 " of %s drains; destroy it in %" PRIu64 " s",
-				 number, tenant, e.last_use + grace - now + 1);
-	ret = drop_root(h, &e, err);
-	if (ret)
+				 number, tenant, free_at - now + 1);
+	/* the token first: a record that claimed too much would be worse than one that lags behind */
+	epoch_root(e, label);
+	ret = hsm_destroy(&d->a->hsm, label, err);
+	if (ret && ret != -ENOENT)
 		return ret;
-	e.state = EPOCH_DESTROYED;
-	return epoch_store(l, &e, err);
+	return db_transaction(d->db, DB_RESUME, gone_work, &w, err);
 }

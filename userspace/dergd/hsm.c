@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Requests to the HSM helper, one at a time. */
+/* Requests to the HSM helper, one at a time; from any thread. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,10 +37,13 @@ static int call(struct hsm *h, struct erot_buf *req, uint8_t **data, size_t *len
 	if (h->sock < 0)
 		return erot_fail(err, ECONNRESET, "hsm-helper", "erot-hsm is not running");
 	ret = erot_buf_done(req, err);
-	if (!ret)
+	if (!ret) {
+		pthread_mutex_lock(&h->lock);
 		ret = erot_msg_send(h->sock, req->data, req->len, -1, err);
-	if (!ret)
-		ret = erot_msg_recv(h->sock, HSM_MSG_MAX, data, len, NULL, err);
+		if (!ret)
+			ret = erot_msg_recv(h->sock, HSM_MSG_MAX, data, len, NULL, err);
+		pthread_mutex_unlock(&h->lock);
+	}
 	if (ret) {
 		erot_error_prefix(err, "erot-hsm");
 		return ret;

@@ -6,6 +6,7 @@
 #ifndef DERGD_HSM_H
 #define DERGD_HSM_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,11 +19,16 @@
  * struct hsm - a running helper
  * @sock: stream socket to it, close-on-exec; -1: none
  * @pid: of it
+ * @lock: one request at a time
  */
 struct hsm {
 	int sock;
 	pid_t pid;
+	pthread_mutex_t lock;
 };
+
+/* No helper runs yet; hsm_stop() may follow. */
+void hsm_none(struct hsm *h);
 
 /**
  * struct hsm_release - what is to be released, and to whom

@@ -70,6 +70,13 @@ static void __attribute__((noreturn)) become_helper(const char *path, int sock, 
 	_exit(127);
 }
 
+void hsm_none(struct hsm *h)
+{
+	h->sock = -1;
+	h->pid = -1;
+	pthread_mutex_init(&h->lock, NULL);
+}
+
 /**
  * hsm_start() - starts the helper
  * @h: filled
@@ -87,8 +94,7 @@ int hsm_start(struct hsm *h, const char *softhsm_conf, struct erot_error *err)
 	char *env[] = { conf, NULL };
 	int sv[2], ret;
 
-	h->sock = -1;
-	h->pid = -1;
+	hsm_none(h);
 	ret = find_helper(path, err);
 	if (ret)
 		return ret;

@@ -1,192 +1,272 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Releases. The checks, in this order, each with its code:
- *
- *	1. the receipt is ours			"cms-...", "receipt-..."
- *	2. it is inside its time		"receipt-not-yet-valid", "receipt-expired"
- *	3. its epoch lives			"epoch-unknown", "epoch-destroyed"
- *	4. it was not released to others	"receipt-spent"
- *	5. the host is as it demands		"host-state"
- *	6. the root gives its public key	"key-mismatch"
- *
- * The answer is in the ledger before it leaves; the same session gets the same
- * one again, byte for byte, so that a lost answer costs nothing.
+ * Releases: checks, sealing, record and log entry in one serialisable transaction. A crash loses at
+ * most a launch; the unique receipt of the table keeps it from being released twice.
  */
-#include <endian.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dergd/authority.h"
-#include "liberot/cms.h"
+#include "common/base64.h"
+#include "common/buf.h"
+#include "common/io.h"
+#include "dergd/release_checks.h"
+#include "dergd/unaccounted.h"
 #include "liberot/names.h"
 
-#define RECORD_VERSION 1
-
-/**
- * struct record - a release in the ledger
- * @version: RECORD_VERSION
- * @host_state: as claimed
- * @time: seconds since 1970
- * @session_pk: to whom
- * @boot_pk: where
- * @release: the answer
- */
-struct record {
-	__le32 version;
-	__le32 host_state;
-	__le64 time;
-	uint8_t session_pk[EROT_KEY_SIZE];
-	uint8_t boot_pk[EROT_KEY_SIZE];
-	struct erot_release release;
-} __attribute__((packed));
-
-static int check_epoch(struct derg *d, const struct erot_receipt_info *r, struct epoch *e,
-		       struct erot_error *err)
+static int seal(struct release_case *c, struct erot_release *out, struct erot_error *err)
 {
-	int ret;
-
-	ret = epoch_load(&d->ledger, r->grant.tenant, r->grant.epoch, e, err);
-	if (ret)
-		return ret;
-	if (e->state != EPOCH_ACTIVE && e->state != EPOCH_DRAINING)
-		return erot_fail(err, EPERM, "epoch-destroyed", "epoch %" PRIu32 " of %s is %s",
-				 e->number, e->tenant, epoch_state_name(e->state));
-	return 0;
-}
-
-/* 0 and *again: this very session has its answer; 0: nobody has; else an error. */
-static int check_spent(struct derg *d, const char *name, const struct derg_release_request *in,
-		       struct record *rec, int *again, struct erot_error *err)
-{
-	size_t len;
-	void *data;
-	int ret;
-
-	*again = 0;
-	ret = ledger_get(&d->ledger, LEDGER_RELEASE, name, &data, &len, err);
-	if (ret == -ENOENT)
-		return 0;
-	if (ret)
-		return ret;
-	if (len != sizeof(*rec)) {
-		free(data);
-		return erot_fail(err, EIO, "ledger", "record of a release is damaged");
-	}
-	memcpy(rec, data, sizeof(*rec));
-	free(data);
-	if (le32toh(rec->version) != RECORD_VERSION)
-		return erot_fail(err, EIO, "ledger", "record of a release is damaged");
-	if (memcmp(rec->session_pk, in->session_pk, EROT_KEY_SIZE) ||
-	    memcmp(rec->boot_pk, in->boot_pk, EROT_KEY_SIZE))
-		return erot_fail(err, EPERM, "receipt-spent",
-				 "this receipt was released to another session");
-	*again = 1;
-	return 0;
-}
-
-static int check_host(const struct erot_receipt_info *r, uint32_t host_state,
-		      struct erot_error *err)
-{
-	uint32_t missing = r->host & ~host_state;
-	char names[128];
-
-	if (!missing)
-		return 0;
-	return erot_fail(err, EPERM, "host-state", "host lacks what the receipt demands: %s",
-			 erot_host_format(missing, names, sizeof(names)));
-}
-
-static int seal(struct derg *d, const struct epoch *e, const struct erot_receipt_info *r,
-		const struct derg_release_request *in, uint64_t now, struct erot_release *out,
-		struct erot_error *err)
-{
-	uint64_t left = r->not_after - now;
+	const struct derg_config *config = &c->d->a->config;
+	uint64_t left = c->r.not_after - c->now;
 	uint8_t seed[EROT_DIGEST_SIZE];
 	char label[EPOCH_ROOT_MAX];
 	struct hsm_release req;
 	int ret;
 
-	ret = derg_seed(e, &r->grant, seed, err);
+	ret = epoch_seed(&c->epoch, &c->r.grant, seed, err);
 	if (ret)
 		return ret;
-	memcpy(req.pk, r->grant.erot_pk, sizeof(req.pk));
-	memcpy(req.receipt, r->digest, sizeof(req.receipt));
-	memcpy(req.session_pk, in->session_pk, sizeof(req.session_pk));
-	memcpy(req.boot_pk, in->boot_pk, sizeof(req.boot_pk));
-	req.derg_time = now;
-	req.valid_seconds = left < d->config.valid_seconds ? left : d->config.valid_seconds;
+	memcpy(req.pk, c->r.grant.erot_pk, sizeof(req.pk));
+	memcpy(req.receipt, c->r.digest, sizeof(req.receipt));
+	memcpy(req.session_pk, c->in->session_pk, sizeof(req.session_pk));
+	memcpy(req.boot_pk, c->in->state.boot_key, sizeof(req.boot_pk));
+	req.derg_time = c->now;
+	req.valid_seconds = left < config->valid_seconds ? left : config->valid_seconds;
 	if (!req.valid_seconds)
 		req.valid_seconds = 1;	/* the last second of the receipt */
-	req.max_runtime = r->max_runtime;
-	epoch_root(e, label);
-	return hsm_release(&d->hsm, label, seed, &req, out, err);
+	req.max_runtime = c->r.max_runtime;
+	epoch_root(&c->epoch, label);
+	return hsm_release(&c->d->a->hsm, label, seed, &req, out, err);
 }
 
-static int release_locked(struct derg *d, const struct erot_receipt_info *r,
-			  const struct derg_release_request *in, uint64_t now,
-			  struct erot_release *out, struct erot_error *err)
+static void set_base64(json_t *json, const char *name, const void *data, size_t len)
 {
-	char name[LEDGER_NAME_MAX];
-	struct record rec;
-	struct epoch e;
-	int again, ret;
+	char *text = erot_base64_encode(data, len);
 
-	ledger_name(name, r->digest);
-	ret = check_epoch(d, r, &e, err);
-	if (!ret)
-		ret = check_spent(d, name, in, &rec, &again, err);
-	if (!ret)
-		ret = check_host(r, in->host_state, err);
+	if (text)
+		json_object_set_new(json, name, json_string(text));
+	free(text);
+}
+
+static void set_hex(json_t *json, const char *name, const uint8_t digest[EROT_DIGEST_SIZE])
+{
+	char hex[2 * EROT_DIGEST_SIZE + 1];
+
+	json_object_set_new(json, name, json_string(erot_hex(digest, EROT_DIGEST_SIZE, hex)));
+}
+
+/* What an auditor needs to make every check of the machine again. */
+static json_t *make_record(const struct release_case *c, const struct erot_release *out)
+{
+	const struct derg_release_request *in = c->in;
+	uint8_t digest[EROT_DIGEST_SIZE];
+	char *state = erot_machine_state_build(&in->state);
+	json_t *json = json_object();
+
+	if (!json || !state || erot_sha256(out, sizeof(*out), digest)) {
+		free(state);
+		json_decref(json);
+		return NULL;
+	}
+	set_hex(json, "receipt", c->r.digest);
+	set_hex(json, "machine", c->machine.id);
+	set_base64(json, "sessionKey", in->session_pk, sizeof(in->session_pk));
+	if (in->challenge)
+		set_base64(json, "challenge", in->challenge, DERG_CHALLENGE_SIZE);
+	if (in->quote.attest_len) {
+		set_base64(json, "quote", in->quote.attest, in->quote.attest_len);
+		set_base64(json, "signature", in->quote.signature, in->quote.signature_len);
+	} else if (in->signature_len) {
+		set_base64(json, "signature", in->signature, in->signature_len);
+	}
+	json_object_set_new(json, "state", json_loads(state, JSON_REJECT_DUPLICATES, NULL));
+	set_hex(json, "release", digest);
+	json_object_set_new(json, "time", json_integer(c->now));
+	free(state);
+	return json;
+}
+
+static int use_challenge(struct db *db, const struct release_case *c,
+			 uint8_t challenge[DERG_CHALLENGE_SIZE], struct erot_error *err)
+{
+	if (c->in->challenge) {
+		memcpy(challenge, c->in->challenge, DERG_CHALLENGE_SIZE);
+		return db_run(db, err, NULL, "UPDATE challenge SET used = $2 WHERE challenge = $1",
+			      DB_ARGS(db_blob(challenge, DERG_CHALLENGE_SIZE), db_int(c->now)));
+	}
+	/* without attestation: one of our own, so that the tables need no exception */
+	if (erot_random(challenge, DERG_CHALLENGE_SIZE))
+		return erot_fail(err, EIO, "crypto", "no random numbers");
+	return db_run(db, err, NULL, "INSERT INTO challenge (challenge, tenant, machine, expires, used) "
+		      "VALUES ($1, $2, $3, $4, $4)",
+		      DB_ARGS(db_blob(challenge, DERG_CHALLENGE_SIZE), db_text(c->tenant),
+			      db_blob(c->machine.id, EROT_DIGEST_SIZE), db_int(c->now)));
+}
+
+static int insert(struct db *db, const struct release_case *c, const struct erot_buf *quote,
+		  uint64_t index, struct erot_error *err)
+{
+	const struct derg_config *config = &c->d->a->config;
+	uint64_t deadline = c->now + config->valid_seconds + c->r.max_runtime +
+			    config->evidence_seconds;
+	bool tpm = c->in->quote.attest_len;
+	uint8_t challenge[DERG_CHALLENGE_SIZE];
+	struct db_value none = db_text(NULL);
+	int ret;
+
+	ret = use_challenge(db, c, challenge, err);
 	if (ret)
 		return ret;
-	if (!again) {
-		memset(&rec, 0, sizeof(rec));
-		rec.version = htole32(RECORD_VERSION);
-		rec.host_state = htole32(in->host_state);
-		rec.time = htole64(now);
-		memcpy(rec.session_pk, in->session_pk, EROT_KEY_SIZE);
-		memcpy(rec.boot_pk, in->boot_pk, EROT_KEY_SIZE);
-		ret = seal(d, &e, r, in, now, &rec.release, err);
-		if (!ret)
-			ret = ledger_put(&d->ledger, LEDGER_RELEASE, name, &rec, sizeof(rec), err);
-	}
+	return db_run(db, err, NULL, "INSERT INTO release (receipt, tenant, machine, challenge, "
+		      "session_pk, boot_pk, host_state, attestation, reset_count, restart_count, "
+		      "answer, log_idx, created, deadline) "
+		      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+		      DB_ARGS(db_blob(c->r.digest, EROT_DIGEST_SIZE), db_text(c->tenant),
+			      db_blob(c->machine.id, EROT_DIGEST_SIZE),
+			      db_blob(challenge, sizeof(challenge)),
+			      db_blob(c->in->session_pk, EROT_KEY_SIZE),
+			      db_blob(c->in->state.boot_key, EROT_KEY_SIZE),
+			      db_int(c->in->state.host),
+			      db_blob(quote->data ?: (const uint8_t *)"", quote->len),
+			      tpm ? db_int(c->quote.reset_count) : none,
+			      tpm ? db_int(c->quote.restart_count) : none,
+			      db_blob(&c->answer, sizeof(c->answer)), db_int(index),
+			      db_int(c->now), db_int(deadline)));
+}
+
+static int spend(struct db *db, struct release_case *c, struct erot_error *err)
+{
+	struct erot_buf quote = { 0 };
+	uint64_t index;
+	int ret;
+
+	ret = seal(c, &c->answer, err);
+	if (ret)
+		return ret;
+	if (c->in->quote.attest_len)
+		erot_quote_pack(&c->in->quote, &quote);
+	ret = erot_buf_done(&quote, err);
 	if (!ret)
-		*out = rec.release;
+		ret = derg_record_json(db, c->tenant, EROT_LOG_RELEASE, c->r.digest, c->now,
+				       make_record(c, &c->answer), &index, err);
+	if (!ret)
+		ret = insert(db, c, &quote, index, err);
+	if (!ret && c->in->quote.attest_len)
+		ret = unaccounted_close(db, c->tenant, c->machine.id, c->quote.reset_count,
+					quote.data, quote.len, c->now, err);
+	erot_buf_free(&quote);
 	return ret;
 }
 
+static int release_work(struct db *db, void *ctx, struct erot_error *err)
+{
+	struct release_case *c = ctx;
+	int ret;
+
+	ret = release_check(db, c, NULL, NULL, err);
+	if (ret || c->again)
+		return ret;
+	return spend(db, c, err);
+}
+
 /**
- * derg_release() - releases an ERoT to one session
- * @d: open
- * @in: who asks, with what
- * @now: seconds since 1970
- * @out: sealed private key
- * @err: see above
- *
- * Return: 0 or a negative errno.
+ * struct refusal - for the log
  */
+struct refusal {
+	const struct release_case *c;
+	const struct erot_error *why;
+};
+
+static int refusal_work(struct db *db, void *ctx, struct erot_error *err)
+{
+	const struct refusal *r = ctx;
+	const struct erot_error *why = r->why;
+	char receipt[2 * EROT_DIGEST_SIZE + 1];
+	json_t *json;
+
+	erot_hex(r->c->r.digest, EROT_DIGEST_SIZE, receipt);
+	json = json_pack("{s:s,s:s,s:s}", "receipt", receipt, "code", why->code, "detail",
+			 why->text);
+	if (json && why->expected[0])
+		json_object_set_new(json, "expected", json_string(why->expected));
+	if (json && why->actual[0])
+		json_object_set_new(json, "actual", json_string(why->actual));
+	return derg_record_json(db, r->c->tenant, EROT_LOG_REFUSAL, r->c->r.digest, r->c->now, json,
+				NULL, err);
+}
+
+/* A refusal is said whether or not it could be recorded. */
+static void record_refusal(struct release_case *c, const struct erot_error *why)
+{
+	struct refusal r = { c, why };
+
+	if (c->tenant[0])
+		db_transaction(c->d->db, 0, refusal_work, &r, NULL);
+}
+
+/* Failures of the DERG itself are no refusals. */
+static bool is_refusal(int ret)
+{
+	switch (ret) {
+	case -EIO:
+	case -ENOMEM:
+	case -EBUSY:
+	case -EINPROGRESS:
+	case -ECONNRESET:
+	case -EPROTO:
+		return false;
+	default:
+		return true;
+	}
+}
+
 int derg_release(struct derg *d, const struct derg_release_request *in, uint64_t now,
 		 struct erot_release *out, struct erot_error *err)
 {
-	struct erot_receipt_info r;
-	uint8_t *content = NULL;
-	size_t len;
+	struct release_case c = { .d = d, .in = in, .now = now };
+	struct erot_error why = { "", "", "", "" };
 	int ret;
 
-	ret = erot_cms_verify(in->receipt, in->receipt_len, d->cert, &content, &len, err);
-	if (ret)
-		return ret;
-	ret = erot_receipt_parse(content, len, &r, err);
-	if (!ret)
-		ret = erot_receipt_valid_at(&r, now, err);
-	if (!ret)
-		ret = ledger_lock(&d->ledger, err);
+	ret = release_open(&c, &why);
 	if (!ret) {
-		ret = release_locked(d, &r, in, now, out, err);
-		ledger_unlock(&d->ledger);
+		ret = db_transaction(d->db, DB_RESUME, release_work, &c, &why);
+		if (ret && is_refusal(ret))
+			record_refusal(&c, &why);
 	}
-	free(content);
+	if (!ret)
+		*out = c.answer;
+	else if (err)
+		*err = why;
+	release_case_free(&c);
+	return ret;
+}
+
+struct dry {
+	struct release_case c;
+	derg_verdict_fn tell;
+	void *ctx;
+	int ret;
+};
+
+static int dry_work(struct db *db, void *ctx, struct erot_error *err)
+{
+	struct dry *dry = ctx;
+
+	dry->ret = release_check(db, &dry->c, dry->tell, dry->ctx, err);
+	return 0;
+}
+
+int derg_release_dry(struct derg *d, const struct derg_release_request *in, uint64_t now,
+		     derg_verdict_fn tell, void *ctx, struct erot_error *err)
+{
+	struct dry dry = { .c = { .d = d, .in = in, .now = now }, .tell = tell, .ctx = ctx };
+	int ret;
+
+	ret = release_open(&dry.c, err);
+	if (ret)
+		tell(ctx, "receipt", ret, err);
+	else
+		ret = db_transaction(d->db, DB_READ, dry_work, &dry, err) ?: dry.ret;
+	release_case_free(&dry.c);
 	return ret;
 }

@@ -19,10 +19,19 @@
 
 #define TEST_MODULE "/usr/lib/softhsm/libsofthsm2.so"
 
+/* Exit status, or 128 for a signal. */
+static inline int test_wait(pid_t pid)
+{
+	int status = -1;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
 static inline int test_run(char *const argv[])
 {
 	pid_t pid = fork();
-	int status = -1;
 
 	if (!pid) {
 		int null = open("/dev/null", O_RDWR);
@@ -32,9 +41,7 @@ static inline int test_run(char *const argv[])
 		execvp(argv[0], argv);
 		_exit(127);
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+	return test_wait(pid);
 }
 
 static inline void test_remove(char *dir)

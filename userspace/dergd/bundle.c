@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base64.h"
+#include "common/io.h"
+#include "dergd/bundle.h"
+#include "dergd/policies.h"
+#include "liberot/cms.h"
+#include "liberot/grant.h"
+
+#define ENTRIES_MAX	256
+
+/**
+ * struct bundling - a bundle being made
+ * @json: result
+ * @entries: in it
+ * @size: of the checkpoint's tree
+ * @subjects: machine, statement, order, receipt
+ * @indices: of the entries, for the proofs
+ * @from: first number of the chain
+ * @to: last number of it
+ */
+struct bundling {
+	struct derg *d;
+	const char *tenant;
+	const uint8_t *receipt;
+	json_t *json;
+	json_t *entries;
+	uint64_t size;
+	uint8_t subjects[4][EROT_DIGEST_SIZE];
+	uint64_t indices[ENTRIES_MAX];
+	unsigned int count;
+	uint64_t from, to;
+};
+
+enum { MACHINE, STATEMENT, ORDER, RECEIPT };
+
+static int no_memory(struct erot_error *err)
+{
+	return erot_fail(err, ENOMEM, "no-memory", "bundle");
+}
+
+static int set(json_t *json, const char *name, const void *data, size_t len,
+	       struct erot_error *err)
+{
+	char *text = data ? erot_base64_encode(data, len) : NULL;
+	int ret;
+
+	ret = text ? json_object_set_new(json, name, json_string(text)) : -1;
+	free(text);
+	return ret ? no_memory(err) : 0;
+}
+
+static int set_column(struct bundling *b, struct db_rows *rows, int column, const char *name,
+		      struct erot_error *err)
+{
+	const void *data;
+	size_t len;
+
+	if (db_is_null(rows, column))
+		return 0;
+	data = db_get_blob(rows, column, &len);
+	return set(b->json, name, data, len, err);
+}
+
+static int documents(struct db *db, struct bundling *b, struct erot_error *err)
+{
+	struct db_rows *rows;
+	const char *text;
+	bool found;
+	int ret, end;
+
+	ret = db_query(db, err, &rows, "SELECT s.cms, r.order_cms, r.order_cert, r.cms, e.cms, "
+		       "m.enrolment, r.machine, r.statement FROM receipt r "
+		       "JOIN statement s ON s.digest = r.statement "
+		       "JOIN machine m ON m.tenant = r.tenant AND m.id = r.machine "
+		       "LEFT JOIN ending e ON e.receipt = r.digest "
+		       "WHERE r.digest = $1 AND r.tenant = $2",
+		       DB_ARGS(db_blob(b->receipt, EROT_DIGEST_SIZE), db_text(b->tenant)));
+	found = !ret && db_next(rows);
+	if (found) {
+		ret = set_column(b, rows, 0, "statement", err) ?:
+		      set_column(b, rows, 1, "order", err) ?:
+		      set_column(b, rows, 2, "orderCertificate", err) ?:
+		      set_column(b, rows, 3, "receipt", err) ?:
+		      set_column(b, rows, 4, "destruction", err);
+		text = db_is_null(rows, 5) ? NULL : db_get_text(rows, 5);
+		if (!ret && text)
+			ret = set(b->json, "enrolment", text, strlen(text), err);
+		db_get_copy(rows, 6, b->subjects[MACHINE], EROT_DIGEST_SIZE);
+		db_get_copy(rows, 7, b->subjects[STATEMENT], EROT_DIGEST_SIZE);
+		memcpy(b->subjects[RECEIPT], b->receipt, EROT_DIGEST_SIZE);
+	}
+	end = db_end(rows, ret ? NULL : err);
+	if (!ret && !end && !found)
+		ret = erot_fail(err, ENOENT, "receipt-unknown", "tenant %s has no such receipt",
+				b->tenant);
+	return ret ?: end;
+}
+
+/* What the receipt refers to: its order, and the policy that it was made under. */
+static int references(struct db *db, struct bundling *b, struct erot_error *err)
+{
+	uint8_t zero[EROT_DIGEST_SIZE] = { 0 }, *cms = NULL, *content = NULL, *text = NULL;
+	struct erot_receipt_info r;
+	size_t len, text_len;
+	int ret;
+
+	ret = erot_base64_decode(json_string_value(json_object_get(b->json, "receipt")),
+				 EROT_CMS_MAX, &cms, &len, err);
+	if (!ret)
+		ret = erot_cms_content(cms, len, &content, &len, err);
+	if (!ret)
+		ret = erot_receipt_parse(content, len, &r, err);
+	if (ret)
+		goto out;
+	memcpy(b->subjects[ORDER], r.order, EROT_DIGEST_SIZE);
+	if (!memcmp(r.grant.policy, zero, sizeof(zero)))
+		goto out;
+	ret = policies_find(db, b->tenant, r.grant.policy, &text, &text_len, err);
+	if (!ret)
+		ret = set(b->json, "policy", text, text_len, err);
+out:
+	free(text);
+	free(content);
+	free(cms);
+	return ret;
+}
+
+struct adding {
+	struct bundling *b;
+	struct erot_error *err;
+};
+
+static int add_entry(void *ctx, const struct log_record *record)
+{
+	struct adding *a = ctx;
+	struct bundling *b = a->b;
+	json_t *json = json_object();
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < b->count; i++)
+		if (b->indices[i] == record->index)
+			break;
+	if (i < b->count || b->count == ENTRIES_MAX || record->index >= b->size) {
+		json_decref(json);
+		return 0;
+	}
+	ret = json_object_set_new(json, "index", json_integer(record->index)) ? no_memory(a->err) :
+	      0;
+	ret = ret ?: set(json, "entry", &record->entry, sizeof(record->entry), a->err) ?:
+	      set(json, "salt", record->salt, sizeof(record->salt), a->err) ?:
+	      set(json, "content", record->content, record->len, a->err);
+	if (ret || json_array_append_new(b->entries, json))
+		return ret ?: no_memory(a->err);
+	b->indices[b->count++] = record->index;
+	return 0;
+}
+
+static int add_proof(struct db *db, json_t *entry, uint64_t index, uint64_t size,
+		     struct erot_error *err)
+{
+	struct erot_tlog_proof proof;
+	json_t *list = json_array();
+	unsigned int i;
+	char *text;
+	int ret;
+
+	ret = log_inclusion(db, index, size, &proof, err);
+	for (i = 0; !ret && i < proof.count; i++) {
+		text = erot_base64_encode(proof.hash[i], EROT_DIGEST_SIZE);
+		if (!text || json_array_append_new(list, json_string(text)))
+			ret = no_memory(err);
+		free(text);
+	}
+	if (ret) {
+		json_decref(list);
+		return ret;
+	}
+	return json_object_set_new(entry, "proof", list) ? no_memory(err) : 0;
+}
+
+static int by_index(const void *a, const void *b)
+{
+	json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "index"));
+	json_int_t y = json_integer_value(json_object_get(*(json_t *const *)b, "index"));
+
+	return x < y ? -1 : x > y;
+}
+
+/* In the log's order, whatever order the subjects were asked for in. */
+static int sort_entries(struct bundling *b, struct erot_error *err)
+{
+	json_t *list[ENTRIES_MAX], *sorted = json_array();
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < b->count; i++)
+		list[i] = json_array_get(b->entries, i);
+	qsort(list, b->count, sizeof(*list), by_index);
+	for (i = 0; !ret && i < b->count; i++)
+		ret = json_array_append(sorted, list[i]);
+	if (ret || json_object_set(b->json, "entries", sorted))
+		ret = no_memory(err);
+	json_decref(sorted);
+	return ret;
+}
+
+static int add_chain(struct db *db, struct bundling *b, struct erot_error *err)
+{
+	json_t *chain = json_array();
+	struct db_rows *rows;
+	const void *entry;
+	char *text;
+	int ret, end;
+	size_t len;
+
+	ret = db_query(db, err, &rows, "SELECT e.entry FROM log_entry e "
+		       "JOIN tenant t ON t.stream = e.stream WHERE t.name = $1 "
+		       "AND e.idx >= (SELECT min(f.idx) FROM log_entry f "
+		       "WHERE f.subject = $2 AND f.stream = e.stream) "
+		       "AND e.idx <= (SELECT max(g.idx) FROM log_entry g "
+		       "WHERE g.subject = $3 AND g.stream = e.stream AND g.idx < $4) "
+		       "ORDER BY e.idx LIMIT 4097",
+		       DB_ARGS(db_text(b->tenant),
+			       db_blob(b->subjects[STATEMENT], EROT_DIGEST_SIZE),
+			       db_blob(b->subjects[RECEIPT], EROT_DIGEST_SIZE),
+			       db_int(b->size)));
+	while (!ret && db_next(rows)) {
+		entry = db_get_blob(rows, 0, &len);
+		text = entry ? erot_base64_encode(entry, len) : NULL;
+		if (!text || json_array_append_new(chain, json_string(text)))
+			ret = no_memory(err);
+		free(text);
+	}
+	end = db_end(rows, ret ? NULL : err);
+	if (!ret && !end && json_array_size(chain) <= BUNDLE_CHAIN_MAX &&
+	    json_object_set(b->json, "chain", chain))
+		ret = no_memory(err);
+	json_decref(chain);
+	return ret ?: end;
+}
+
+static int bundle_work(struct db *db, void *ctx, struct erot_error *err)
+{
+	struct bundling *b = ctx;
+	struct adding a = { b, err };
+	unsigned int i;
+	int ret;
+
+	b->count = 0;
+	json_array_clear(b->entries);
+	ret = documents(db, b, err);
+	if (!ret)
+		ret = references(db, b, err);
+	for (i = 0; !ret && i < 4; i++)
+		ret = log_find(db, b->tenant, b->subjects[i], add_entry, &a, err);
+	for (i = 0; !ret && i < b->count; i++)
+		ret = add_proof(db, json_array_get(b->entries, i), b->indices[i], b->size, err);
+	if (!ret)
+		ret = sort_entries(b, err);
+	return ret ?: add_chain(db, b, err);
+}
+
+/* The checkpoint first: what was in the log before it is provable in it. */
+static int checkpoint(struct bundling *b, struct erot_error *err)
+{
+	struct authority *a = b->d->a;
+	struct erot_buf note = { 0 };
+	struct erot_checkpoint cp;
+	char vkey[EROT_VKEY_MAX];
+	int ret;
+
+	ret = log_checkpoint(a->log, b->d->db, &note, err);
+	if (!ret)
+		ret = erot_buf_done(&note, err);
+	if (!ret)
+		ret = erot_checkpoint_open(note.data, note.len, &a->log_key, &cp, err);
+	if (!ret)
+		ret = erot_vkey_format(&a->log_key, vkey, err);
+	if (!ret) {
+		b->size = cp.size;
+		if (json_object_set_new(b->json, "log", json_string(vkey)) ||
+		    json_object_set_new(b->json, "checkpoint",
+					json_stringn((char *)note.data, note.len)))
+			ret = no_memory(err);
+	}
+	erot_buf_free(&note);
+	return ret;
+}
+
+int derg_bundle(struct derg *d, const char *tenant, const uint8_t receipt[EROT_DIGEST_SIZE],
+		json_t **out, struct erot_error *err)
+{
+	struct bundling b = { .d = d, .tenant = tenant, .receipt = receipt };
+	int ret;
+
+	*out = NULL;
+	b.entries = json_array();
+	b.json = json_pack("{s:i,s:s}", "version", 1, "tenant", tenant);
+	ret = b.json && b.entries ? checkpoint(&b, err) : no_memory(err);
+	if (!ret)
+		ret = db_transaction(d->db, DB_READ, bundle_work, &b, err);
+	json_decref(b.entries);
+	if (ret)
+		json_decref(b.json);
+	else
+		*out = b.json;
+	return ret;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All that an auditor needs about one launch, in one JSON object:
+ *
+ *	{
+ *	  "version": 1,
+ *	  "tenant": "...",
+ *	  "log": "vkey",
+ *	  "checkpoint": "signed note",
+ *	  "statement": base64 CMS, "order": base64 CMS, "orderCertificate": base64 DER,
+ *	  "receipt": base64 CMS,
+ *	  "policy": base64,			absent without attestation
+ *	  "enrolment": base64,			likewise
+ *	  "destruction": base64 CMS,		absent before the end
+ *	  "entries": [{"index", "entry": base64, "salt": base64, "content": base64,
+ *		       "proof": [base64, ...]}, ...],
+ *	  "chain": [base64, ...]		absent where it is too long
+ *	}
+ *
+ * entries: everything in the log about the machine, the statement, the order and the receipt, in the
+ * log's order; every proof is of inclusion in the checkpoint's tree. chain: every entry of the
+ * tenant's stream from the statement's to the last of those.
+ */
+#ifndef DERGD_BUNDLE_H
+#define DERGD_BUNDLE_H
+
+#include <jansson.h>
+
+#include "dergd/authority.h"
+
+#define BUNDLE_CHAIN_MAX	4096
+
+/* @out: a new reference. -ENOENT, "receipt-unknown" (also of another tenant). */
+int derg_bundle(struct derg *d, const char *tenant, const uint8_t receipt[EROT_DIGEST_SIZE],
+		json_t **out, struct erot_error *err);
+
+#endif
