@@ -50,7 +50,7 @@ openssl pkey -pubin -in ak.pem -outform DER -out hardware-key.der
 openssl pkey -pubin -in ak.pem -noout -text | head -n 1
 
 title "The provider: a DERG with its keys in an HSM"
-run dergctl --dir /srv/derg init
+run dergctl --dir /srv/derg init --no-attestation
 run openssl x509 -inform DER -in /srv/derg/receipt-cert.der -noout -subject
 say "The machine trusts receipts of that key only, in a keyring of the module:"
 keyctl padd asymmetric "" %keyring:.erot </srv/derg/receipt-cert.der >/dev/null
