@@ -10,7 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/sha.h>
-#include <openssl/x509v3.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #include "dergd/cert.h"
@@ -61,45 +61,6 @@ static EVP_PKEY *public_key(struct hsm *h, const char *key, struct erot_error *e
 	BN_free(n);
 	BN_free(e);
 	return pkey;
-}
-
-static int add_ext(X509 *cert, int nid, const char *value)
-{
-	X509_EXTENSION *ext;
-	X509V3_CTX ctx;
-	int ok;
-
-	X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
-	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	ok = ext && X509_add_ext(cert, ext, -1);
-	X509_EXTENSION_free(ext);
-	return ok;
-}
-
-static int fill(X509 *cert, EVP_PKEY *key, const char *name, unsigned int days)
-{
-	X509_NAME *subject = X509_get_subject_name(cert);
-	uint8_t serial[16];
-	BIGNUM *bn;
-	int ok;
-
-	if (erot_random(serial, sizeof(serial)))
-		return 0;
-	serial[0] &= 0x7f;
-	bn = BN_bin2bn(serial, sizeof(serial), NULL);
-	ok = bn && BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(cert)) &&
-	     X509_set_version(cert, X509_VERSION_3) &&
-	     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
-					(const unsigned char *)name, -1, -1, 0) &&
-	     X509_set_issuer_name(cert, subject) &&
-	     X509_gmtime_adj(X509_getm_notBefore(cert), -300) &&
-	     X509_time_adj_ex(X509_getm_notAfter(cert), days, 0, NULL) &&
-	     X509_set_pubkey(cert, key) &&
-	     add_ext(cert, NID_basic_constraints, "critical,CA:FALSE") &&
-	     add_ext(cert, NID_key_usage, "critical,digitalSignature") &&
-	     add_ext(cert, NID_subject_key_identifier, "hash");
-	BN_free(bn);
-	return ok;
 }
 
 /*
@@ -153,15 +114,15 @@ int derg_cert_make(struct hsm *h, const char *key, const char *name, unsigned in
 		   X509 **cert, struct erot_error *err)
 {
 	EVP_PKEY *pkey;
-	X509 *x = NULL;
 	int ret = 0;
+	X509 *x;
 
 	*cert = NULL;
 	pkey = public_key(h, key, err);
 	if (!pkey)
 		return -EIO;
-	x = X509_new();
-	if (!x || !fill(x, pkey, name, days))
+	x = erot_cert_unsigned(pkey, name, days);
+	if (!x)
 		ret = erot_fail(err, EIO, "crypto", "cannot fill the certificate");
 	if (!ret)
 		ret = sign(x, h, key, err);

@@ -126,8 +126,7 @@ static int add_extension(X509 *cert, int nid, const char *value)
 	return ok;
 }
 
-int erot_cert_self_signed(EVP_PKEY *key, const char *name, unsigned int days, X509 **cert,
-			  struct erot_error *err)
+X509 *erot_cert_unsigned(EVP_PKEY *key, const char *name, unsigned int days)
 {
 	uint8_t serial[16];
 	X509 *x = X509_new();
@@ -135,7 +134,6 @@ int erot_cert_self_signed(EVP_PKEY *key, const char *name, unsigned int days, X5
 	BIGNUM *bn = NULL;
 	int ok = 0;
 
-	*cert = NULL;
 	if (!x || erot_random(serial, sizeof(serial)))
 		goto out;
 	serial[0] = (serial[0] & 0x7f) | 0x40;	/* positive, and always of the same length */
@@ -150,11 +148,23 @@ int erot_cert_self_signed(EVP_PKEY *key, const char *name, unsigned int days, X5
 	     X509_time_adj_ex(X509_getm_notAfter(x), (int)days, 0, NULL) &&
 	     add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
 	     add_extension(x, NID_key_usage, "critical,digitalSignature") &&
-	     add_extension(x, NID_subject_key_identifier, "hash") &&
-	     X509_sign(x, key, EVP_sha256()) > 0;
+	     add_extension(x, NID_subject_key_identifier, "hash");
 out:
 	BN_free(bn);
 	if (!ok) {
+		X509_free(x);
+		x = NULL;
+	}
+	return x;
+}
+
+int erot_cert_self_signed(EVP_PKEY *key, const char *name, unsigned int days, X509 **cert,
+			  struct erot_error *err)
+{
+	X509 *x = erot_cert_unsigned(key, name, days);
+
+	*cert = NULL;
+	if (!x || X509_sign(x, key, EVP_sha256()) <= 0) {
 		X509_free(x);
 		return cert_fail(err, EIO, "could not be made");
 	}

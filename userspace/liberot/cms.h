@@ -81,6 +81,18 @@ int erot_cert_spki(X509 *cert, uint8_t **spki, size_t *len, uint8_t digest[32],
 		   struct erot_error *err);
 
 /**
+ * erot_cert_unsigned() - all of a self-signed certificate but its signature
+ * @key:  public half of RSA-3072
+ * @name: common name
+ * @days: until it expires; the kernel does not look at that
+ *
+ * The kernel finds a key by its subject key identifier, hence that extension.
+ *
+ * Return: to be freed with X509_free(), or NULL.
+ */
+X509 *erot_cert_unsigned(EVP_PKEY *key, const char *name, unsigned int days);
+
+/**
  * erot_cert_self_signed() - RSA-3072 certificate that names itself, for customers and tests
  * @key:  private key
  * @name: common name
