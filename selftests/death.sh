@@ -82,7 +82,7 @@ kill -KILL "$daemon"
 wait "$daemon" 2>/dev/null
 wait "$client"
 exec 9>&-
-if until_true 30 sh -c '! pgrep -x work && ! grep -q " erofs " /proc/mounts'; then
+if until_true 30 sh -c '! pidof work && ! grep -q " erofs " /proc/mounts'; then
 	ok "erotd killed: no process and no mount is left"
 else
 	not_ok "erotd killed: no process and no mount is left"

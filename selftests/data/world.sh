@@ -2,21 +2,30 @@
 # shellcheck shell=bash
 #
 # A provider, a customer and this machine, made at run time. Sourced behind
-# lib.sh. The hardware key is kept for the boot: the module takes it once.
+# lib.sh. Keys are kept for the boot: the module takes the hardware key once, and
+# to make the others takes longer than a test.
 
 machine=/root/machine.spki
+
+world_keys()
+{
+	[ ! -e /root/world ] || return 0
+	rm -rf /root/world.new /root/derg
+	mkdir /root/world.new
+	[ -e $machine ] || openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null |
+		openssl pkey -pubout -outform DER -out $machine
+	openssl req -x509 -newkey rsa:3072 -nodes -keyout /root/world.new/cust.key \
+		-out /root/world.new/cust.pem -days 30 -subj /CN=customer \
+		-addext subjectKeyIdentifier=hash 2>/dev/null &&
+		dergctl --dir /root/derg init --open-mode &&
+		mv /root/world.new /root/world
+}
 
 # world_begin: DERG, customer, one payload with busybox and the test workload
 world_begin()
 {
-	if [ ! -e $machine ]; then
-		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null |
-			openssl pkey -pubout -outform DER -out $machine.new && mv $machine.new $machine
-	fi
 	mkdir -p /var/tmp /etc/erot
-	openssl req -x509 -newkey rsa:3072 -nodes -keyout cust.key -out cust.pem -days 30 \
-		-subj /CN=customer -addext subjectKeyIdentifier=hash 2>/dev/null || return 1
-	dergctl --dir "$work/derg" init --open-mode >/dev/null 2>&1 || return 1
+	world_keys && cp /root/world/cust.* . && ln -s /root/derg derg || return 1
 	key=$(keyctl padd asymmetric "" %keyring:.erot <derg/receipt-cert.der) || return 1
 	at_end keyctl unlink "$key" %keyring:.erot
 
@@ -62,7 +71,7 @@ daemon_end()
 # authorise NAME ARGS-JSON [OPTION-OF-RECEIPT...]: NAME.ewc and NAME.receipt for the payload
 authorise()
 {
-	local name=$1 args=$2
+	local name=$1 args=${2//&/\\&}	# for sed
 
 	shift 2
 	tr '\n' ' ' <app.manifest | sed 's|\[ *"/bin/work" *\]|'"$args"'|' >"$name.manifest"
@@ -92,8 +101,8 @@ nothing_left()
 {
 	[ "$(stat_of keys)" = 0 ] && [ "$(stat_of sessions)" = 0 ] &&
 		! grep -q ' erofs ' /proc/mounts &&
-		[ -z "$(find /sys/fs/cgroup -path '*erot*' -name cgroup.procs -size +0 2>/dev/null)" ] &&
-		! pgrep -x work >/dev/null
+		[ -z "$(find /sys/fs/cgroup/erot -mindepth 1 -type d 2>/dev/null)" ] &&
+		! pidof work >/dev/null && [ "$(pidof erotd | wc -w)" -le 1 ]
 }
 
 # clean NAME: no key, session, mount or process is left
