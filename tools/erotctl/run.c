@@ -5,11 +5,14 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "cmd.h"
+#include "common/io.h"
+#include "common/secret.h"
 #include "common/wire.h"
 #include "proxy.h"
 
@@ -85,6 +88,26 @@ static int open_file(const char *path, int *fds, size_t *n, struct erot_error *e
 	return 0;
 }
 
+/* Read here, whatever it is in: erotd takes nothing that could make it wait. */
+static int copy_receipt(const char *path, int *fds, size_t *n, struct erot_error *err)
+{
+	int fd, ret;
+	uint8_t *data;
+	size_t len;
+
+	ret = erot_read_file(path, EROT_CMS_MAX, &data, &len, err);
+	if (ret)
+		return ret;
+	fd = memfd_create("receipt", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd >= 0)
+		fds[(*n)++] = fd;
+	ret = fd < 0 ? -errno : erot_write_full(fd, data, len);
+	if (!ret && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW))
+		ret = -errno;
+	erot_wipe_free(data, len);
+	return ret ? erot_fail(err, -ret, "io", "%s: %s", path, strerror(-ret)) : 0;
+}
+
 static int request(struct run *r, struct erot_error *err)
 {
 	unsigned short rows = 24, cols = 80;
@@ -96,7 +119,7 @@ static int request(struct run *r, struct erot_error *err)
 	if (!ret && r->payload)
 		ret = open_file(r->payload, fds, &n, err);
 	if (!ret)
-		ret = open_file(r->receipt, fds, &n, err);
+		ret = copy_receipt(r->receipt, fds, &n, err);
 	opened = n;
 	for (int i = 0; !ret && !r->tty && i < 3; i++)
 		fds[n++] = i;

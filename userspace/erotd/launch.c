@@ -5,13 +5,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <linux/erot_ioctl.h>
 
 #include "common/base64.h"
 #include "common/io.h"
@@ -43,12 +40,11 @@ static void launch_free(struct erotd_launch *l)
 	erotd_report_detach(d, l);
 	erotd_call_cancel(l->call);
 	erotd_loop_del(&d->loop, &l->exit);
-	erotd_loop_del(&d->loop, &l->sock);
+	erotd_supervise_stop(l);
 	erotd_loop_del(&d->loop, &l->sweep);
 	for (size_t i = 0; i < sizeof(l->fds) / sizeof(l->fds[0]); i++)
 		close_fd(&l->fds[i]);
 	close_fd(&l->session_fd);
-	close_fd(&l->image_fd);
 	if (l->range >= 0)
 		d->ranges[l->range] = false;
 	erot_manifest_free(&l->manifest);
@@ -121,15 +117,18 @@ static void on_sweep(void *ctx, uint32_t events)
 /* Nothing is left that erotd holds of the session; what follows is up to the module. */
 static void let_go(struct erotd_launch *l)
 {
-	close_fd(&l->image_fd);
 	close_fd(&l->session_fd);
-	erotd_loop_del(&l->d->loop, &l->sock);
+	erotd_supervise_stop(l);
 	erotd_call_cancel(l->call);
 	l->call = NULL;
 	if (l->pid)
 		return;
-	if (l->provisioned) {
+	if (l->provisioned && !l->reported) {
 		erotd_report_ended(l->d, l->id);
+		return;
+	}
+	if (l->provisioned) {
+		try_to_go(l);		/* may free */
 		return;
 	}
 	erotd_store_drop_receipt(l->d->cfg.state_dir, l->id);
@@ -138,10 +137,21 @@ static void let_go(struct erotd_launch *l)
 	try_to_go(l);		/* last: may free */
 }
 
-void erotd_launch_end(struct erotd_launch *l, const struct erot_error *err, int exit_code)
+/*
+ * Wipes the keys before it returns, and kills what is bound. One that is dead already is left
+ * alone: DESTROY would be taken for the acknowledgement of evidence that nobody has read.
+ */
+static void end_session(struct erotd_launch *l)
 {
+	struct erot_nl_session s;
 	struct erot_error ignored;
 
+	if (!erot_nl_get(l->d->nl, l->id, &s, &ignored) && !s.end)
+		erot_nl_destroy(l->d->nl, l->id, &ignored);
+}
+
+void erotd_launch_end(struct erotd_launch *l, const struct erot_error *err, int exit_code)
+{
 	if (err && !l->failed && !l->reaped) {
 		l->failed = true;
 		l->error = *err;
@@ -151,9 +161,8 @@ void erotd_launch_end(struct erotd_launch *l, const struct erot_error *err, int 
 	if (l->phase == EROTD_ENDING)
 		return;
 	l->phase = EROTD_ENDING;
-	/* Wipes the keys before it returns, and kills what is bound; the child may not be yet. */
-	erot_nl_destroy(l->d->nl, l->id, &ignored);
-	if (l->pid)
+	end_session(l);
+	if (l->pid)		/* it may not be bound yet */
 		pidfd_send_signal(l->exit.fd, SIGKILL, NULL, 0);
 	let_go(l);
 }
@@ -184,11 +193,32 @@ void erotd_launch_exited(struct erotd_launch *l)
 	let_go(l);
 }
 
+static void end_dead(struct erotd_launch *l, uint32_t end)
+{
+	struct erot_error err;
+
+	erot_fail(&err, EIO, "session-ended", "the session ended before the workload: %s",
+		  erot_end_name(end));
+	erotd_launch_end(l, &err, EROTD_EXIT_SELF);
+}
+
+void erotd_launch_dead(struct erotd_launch *l, uint32_t end)
+{
+	/* What has said EXEC, or is gone already, is told about by its exit. */
+	if (l->phase != EROTD_ENDING && !l->said_exec && !l->reaped)
+		end_dead(l, end);
+}
+
 void erotd_launch_reported(struct erotd_launch *l, const struct erot_evidence *evidence,
 			   const struct erot_error *err)
 {
 	if (evidence && le32toh(evidence->flags) & EROT_EV_RAN)
 		l->ran = true;
+	/* The exit may still wait in the loop behind this. */
+	if (l->phase != EROTD_ENDING && l->pid)
+		erotd_supervise_check(l);
+	if (l->phase != EROTD_ENDING)
+		end_dead(l, evidence ? le32toh(evidence->reason) : EROT_END_NONE);
 	l->reported = true;
 	finish(l, evidence, err);
 	try_to_go(l);
@@ -222,28 +252,6 @@ struct erotd_launch *erotd_launch_find(struct erotd *d, const uint8_t id[EROT_ID
 		if (!memcmp(l->id, id, EROT_ID_SIZE))
 			return l;
 	return NULL;
-}
-
-static int attach(struct erotd_launch *l, struct erot_error *err)
-{
-	int payload = l->fds[EROTD_FD_PAYLOAD];
-	struct erot_attach a = {
-		.size = sizeof(a),
-		.envelope_fd = l->fds[EROTD_FD_ENVELOPE],
-		.payload_fd = payload >= 0 ? payload : l->fds[EROTD_FD_ENVELOPE],
-		.image_fd = -1,
-	};
-
-	if (ioctl(l->session_fd, EROT_IOC_ATTACH, &a)) {
-		a.text[sizeof(a.text) - 1] = '\0';
-		return erot_fail(err, errno, "attach", "attach: %s",
-				 a.text[0] ? a.text : strerror(errno));
-	}
-	l->image_fd = a.image_fd;
-	fcntl(l->image_fd, F_SETFD, FD_CLOEXEC);
-	close_fd(&l->fds[EROTD_FD_ENVELOPE]);
-	close_fd(&l->fds[EROTD_FD_PAYLOAD]);
-	return 0;
 }
 
 static int take_release(struct erotd_launch *l, json_t *answer, struct erot_error *err)
@@ -282,7 +290,7 @@ static void on_release(void *ctx, json_t *answer, const struct erot_error *refus
 		erotd_launch_end(l, refusal, EROTD_EXIT_SELF);
 		return;
 	}
-	if (take_release(l, answer, &err) || attach(l, &err)) {
+	if (take_release(l, answer, &err)) {
 		erotd_launch_end(l, &err, EROTD_EXIT_SELF);
 		return;
 	}
@@ -317,12 +325,15 @@ static int ask_release(struct erotd_launch *l, const struct erot_nl_new *s, stru
 /* Not believed before the module has verified it, but looked at: to refuse what cannot work. */
 static int read_receipt(struct erotd_launch *l, struct erot_error *err)
 {
-	int fd = l->fds[EROTD_FD_RECEIPT], ret;
+	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK;
+	int fd = l->fds[EROTD_FD_RECEIPT], have, ret;
 	struct stat st;
 
-	/* A pipe could keep erotd waiting. */
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return erot_fail(err, EINVAL, "receipt-file", "the receipt is not a regular file");
+	/* A pipe, or a file on a disk that does not answer, could keep erotd waiting. */
+	have = fcntl(fd, F_GET_SEALS);
+	if (have < 0 || (have & seals) != seals || fstat(fd, &st))
+		return erot_fail(err, EINVAL, "receipt-file", "the receipt is not in "
+				 "sealed memory");
 	if (!st.st_size || st.st_size > EROT_CMS_MAX)
 		return erot_fail(err, EMSGSIZE, "receipt-size", "the receipt is empty or larger "
 				 "than %d bytes", EROT_CMS_MAX);
@@ -370,8 +381,8 @@ struct erotd_launch *erotd_launch_start(struct erotd *d, struct erotd_client *cl
 	l->client = client;
 	l->owner = owner;
 	l->req = *req;
-	l->range = l->session_fd = l->image_fd = -1;
-	l->exit.fd = l->sock.fd = l->sweep.fd = -1;
+	l->range = l->session_fd = l->mounter = -1;
+	l->exit.fd = l->sock.fd = l->mounter_sock.fd = l->sweep.fd = -1;
 	for (k = 0; k < sizeof(l->fds) / sizeof(l->fds[0]); k++)
 		l->fds[k] = -1;
 	l->fds[EROTD_FD_ENVELOPE] = fds[i++];
@@ -389,6 +400,7 @@ struct erotd_launch *erotd_launch_start(struct erotd *d, struct erotd_client *cl
 	if (take_range(l, err) || read_receipt(l, err) ||
 	    erotd_timer_add(&d->loop, &l->sweep, on_sweep, l, err))
 		goto fail;
+	l->tty = req->tty;
 	if (erot_nl_new(d->nl, &session, err)) {
 		erot_error_prefix(err, "new");
 		goto fail;

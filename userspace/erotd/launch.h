@@ -32,10 +32,17 @@ enum { EROTD_FD_ENVELOPE, EROTD_FD_PAYLOAD, EROTD_FD_RECEIPT, EROTD_FD_STDIO };
  * @session_fd:  keeps the session alive
  * @content:     of the receipt; @receipt and @manifest point into it
  * @provisioned: there will be evidence
+ * @tty:         the workload gets a terminal
  * @range:       id range, -1 for none
  * @in_cgroup:   there is a leaf
- * @image_fd:    from ATTACH until it was mounted
  * @pid:         of the child, 0 for none
+ * @exit:        of the child; its descriptor is a pidfd
+ * @sock:        to the child
+ * @mounter:     pidfd of the mounter, -1 for none; the loop reaps it
+ * @mounter_sock: to it
+ * @attached:    it has ATTACHed
+ * @bound:       the child is bound
+ * @mounted:     the child was given the mount
  * @said_exec:   the child was about to execute
  * @ran:         the module confirmed it
  * @failed:      @error and @exit_code say why
@@ -60,12 +67,17 @@ struct erotd_launch {
 	struct erot_manifest manifest;
 	bool provisioned;
 	struct erotd_call *call;
+	bool tty;
 	int range;
 	bool in_cgroup;
-	int image_fd;
 	pid_t pid;
 	struct erotd_source exit;
 	struct erotd_source sock;
+	int mounter;
+	struct erotd_source mounter_sock;
+	bool attached;
+	bool bound;
+	bool mounted;
 	struct erotd_source sweep;
 	bool said_exec;
 	bool ran;
@@ -104,8 +116,13 @@ void erotd_launch_reported(struct erotd_launch *l, const struct erot_evidence *e
 /* From the events: the exec gate has let the workload pass. */
 void erotd_launch_running(struct erotd_launch *l);
 
+/* From the events: the session is dead, maybe before there was anything to run. */
+void erotd_launch_dead(struct erotd_launch *l, uint32_t end);
+
 /* In supervise.c: the part of a launch that has a sandbox. */
 int erotd_supervise_start(struct erotd_launch *l, struct erot_error *err);
+void erotd_supervise_stop(struct erotd_launch *l);
+void erotd_supervise_check(struct erotd_launch *l);
 void erotd_launch_exited(struct erotd_launch *l);
 
 #endif /* EROTD_LAUNCH_H */

@@ -102,11 +102,31 @@ static void on_notification(void *ctx, const struct erot_nl_event *e)
 
 	if (e->event == EROT_EVENT_RUNNING && l)
 		erotd_launch_running(l);
+	else if (e->event == EROT_EVENT_DEAD && l)
+		erotd_launch_dead(l, e->end);
 	else if (e->event == EROT_EVENT_RELEASED)
 		erotd_report_ended(d, e->id);
 	else if (e->event == EROT_EVENT_DAMAGED && l)
 		erotd_log("session %s: chunk %llu is damaged", l->name,
 			  (unsigned long long)e->chunk);
+}
+
+/* Notifications were lost: ask for what they would have said. */
+static void ask_all(struct erotd *d)
+{
+	struct erotd_launch *l, *next;
+	struct erot_nl_session s;
+	struct erot_error err;
+
+	for (l = LIST_FIRST(&d->launches); l; l = next) {
+		next = LIST_NEXT(l, entry);
+		if (erot_nl_get(d->nl, l->id, &s, &err))
+			continue;
+		if (s.state == EROT_STATE_RUNNING)
+			erotd_launch_running(l);
+		else if (s.end)
+			erotd_launch_dead(l, s.end);	/* may free it */
+	}
 }
 
 void erotd_drain_events(struct erotd *d)
@@ -115,8 +135,9 @@ void erotd_drain_events(struct erotd *d)
 	int ret;
 
 	ret = erot_nl_recv(d->nl_events, on_notification, d, &err);
-	/* What was lost is found by the clock: see report.c. */
-	if (ret < 0 && ret != -ENOBUFS && ret != -EAGAIN)
+	if (ret == -ENOBUFS)
+		ask_all(d);
+	else if (ret < 0 && ret != -EAGAIN)
 		erotd_log("events: %s: %s", err.code, err.text);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The file systems of a sandbox: the payload's mount by erotd, the rest by the sandbox itself. */
+/* The file systems of a sandbox: the payload by its mounter, the rest by the sandbox itself. */
 #ifndef EROTD_MOUNTS_H
 #define EROTD_MOUNTS_H
 

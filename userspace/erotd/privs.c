@@ -50,17 +50,17 @@ int erotd_privs_rlimits(const struct erot_manifest *m, struct erot_error *err)
 	return 0;
 }
 
-static bool wanted(const struct erot_manifest *m, int cap)
+static bool wanted(uint64_t mask, int cap)
 {
-	return m->capabilities >> cap & 1;
+	return mask >> cap & 1;
 }
 
-static int drop_bounding(const struct erot_manifest *m)
+static int drop_bounding(uint64_t mask)
 {
 	int cap;
 
 	for (cap = 0; cap < 64 && CAP_IS_SUPPORTED(cap); cap++) {
-		if (wanted(m, cap))
+		if (wanted(mask, cap))
 			continue;
 		if (cap_drop_bound((cap_value_t)cap) || cap_get_bound((cap_value_t)cap) != 0)
 			return -1;
@@ -69,7 +69,7 @@ static int drop_bounding(const struct erot_manifest *m)
 }
 
 /* Permitted, effective, inheritable and ambient: the same set, so that it survives exec. */
-static int set_capabilities(const struct erot_manifest *m)
+static int set_capabilities(uint64_t mask)
 {
 	cap_t caps = cap_init();
 	int cap, ret = -1;
@@ -79,7 +79,7 @@ static int set_capabilities(const struct erot_manifest *m)
 	for (cap = 0; cap < 64 && CAP_IS_SUPPORTED(cap); cap++) {
 		cap_value_t v = (cap_value_t)cap;
 
-		if (wanted(m, cap) &&
+		if (wanted(mask, cap) &&
 		    (cap_set_flag(caps, CAP_PERMITTED, 1, &v, CAP_SET) ||
 		     cap_set_flag(caps, CAP_EFFECTIVE, 1, &v, CAP_SET) ||
 		     cap_set_flag(caps, CAP_INHERITABLE, 1, &v, CAP_SET)))
@@ -88,7 +88,7 @@ static int set_capabilities(const struct erot_manifest *m)
 	if (cap_set_proc(caps) || cap_reset_ambient())
 		goto out;
 	for (cap = 0; cap < 64 && CAP_IS_SUPPORTED(cap); cap++)
-		if (wanted(m, cap) && cap_set_ambient((cap_value_t)cap, CAP_SET))
+		if (wanted(mask, cap) && cap_set_ambient((cap_value_t)cap, CAP_SET))
 			goto out;
 	ret = 0;
 out:
@@ -96,7 +96,7 @@ out:
 	return ret;
 }
 
-static int verify_capabilities(const struct erot_manifest *m)
+static int verify_capabilities(uint64_t mask)
 {
 	cap_t caps = cap_get_proc();
 	int cap, ret = -1;
@@ -111,10 +111,10 @@ static int verify_capabilities(const struct erot_manifest *m)
 
 		for (i = 0; i < 3; i++)
 			if (cap_get_flag(caps, (cap_value_t)cap, sets[i], &has) ||
-			    (has == CAP_SET) != wanted(m, cap))
+			    (has == CAP_SET) != wanted(mask, cap))
 				goto out;
-		if ((cap_get_bound((cap_value_t)cap) == 1) != wanted(m, cap) ||
-		    (cap_get_ambient((cap_value_t)cap) == CAP_SET) != wanted(m, cap))
+		if ((cap_get_bound((cap_value_t)cap) == 1) != wanted(mask, cap) ||
+		    (cap_get_ambient((cap_value_t)cap) == CAP_SET) != wanted(mask, cap))
 			goto out;
 	}
 	ret = 0;
@@ -137,22 +137,37 @@ static int verify_ids(const struct erot_manifest *m)
 	return getgroups(2, more) == 0 ? 0 : -1;
 }
 
+static int no_new_privs(struct erot_error *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return say(err, "no_new_privs");
+	return 0;
+}
+
 int erotd_privs_drop(const struct erot_manifest *m, struct erot_error *err)
 {
 	errno = 0;
 	/* CAP_SETPCAP goes last, with the rest. */
-	if (drop_bounding(m))
+	if (drop_bounding(m->capabilities))
 		return say(err, "capability bounding set");
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
 		return say(err, "PR_SET_KEEPCAPS");
 	if (setgroups(0, NULL) || setresgid(m->gid, m->gid, m->gid) ||
 	    setresuid(m->uid, m->uid, m->uid) || verify_ids(m))
 		return say(err, "user and group");
-	if (set_capabilities(m) || verify_capabilities(m))
+	if (set_capabilities(m->capabilities) || verify_capabilities(m->capabilities))
 		return say(err, "capabilities");
 	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0))
 		return say(err, "PR_SET_KEEPCAPS");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
-		return say(err, "no_new_privs");
-	return 0;
+	return no_new_privs(err);
+}
+
+int erotd_privs_keep(uint64_t mask, struct erot_error *err)
+{
+	errno = 0;
+	if (drop_bounding(mask))
+		return say(err, "capability bounding set");
+	if (set_capabilities(mask) || verify_capabilities(mask))
+		return say(err, "capabilities");
+	return no_new_privs(err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Dropping privileges inside the sandbox, each drop verified. */
+/* Dropping privileges in the sandbox and in the mounter, each drop verified. */
 #ifndef EROTD_PRIVS_H
 #define EROTD_PRIVS_H
 
@@ -15,5 +15,8 @@ int erotd_privs_rlimits(const struct erot_manifest *m, struct erot_error *err);
 
 /* The manifest's user, group and capabilities, and no_new_privs. Code "privs". */
 int erotd_privs_drop(const struct erot_manifest *m, struct erot_error *err);
+
+/* The user stays; only capabilities of @mask are left, bit n being capability n. Code "privs". */
+int erotd_privs_keep(uint64_t mask, struct erot_error *err);
 
 #endif /* EROTD_PRIVS_H */

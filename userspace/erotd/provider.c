@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "erotd/provider.h"
+#include "erotd/reap.h"
 
 #define ANSWER_MAX	(256 * 1024)	/* bytes */
 #define EXIT_REFUSED	3
@@ -24,6 +25,7 @@
  * @eof:    no more will come
  * @dead:   @status is there
  * @group:  of the command, to be killed with it
+ * @pidfd:  of the command, while @group is there
  */
 struct erotd_call {
 	struct erotd_loop *loop;
@@ -34,6 +36,7 @@ struct erotd_call {
 	bool eof, dead;
 	int status;
 	pid_t group;
+	int pidfd;
 	unsigned int timeout;
 	const char *op;
 	erotd_call_fn fn;
@@ -53,18 +56,16 @@ static void call_free(struct erotd_call *c)
 	free(c);
 }
 
+/* What hangs in the kernel may take its time to die: it is not waited for here. */
 static void call_kill(struct erotd_call *c)
 {
-	siginfo_t info;
-
 	if (c->group <= 0)
 		return;
 	kill(-c->group, SIGKILL);
 	kill(c->group, SIGKILL);	/* before its setpgid() */
-	if (!c->dead)
-		while (waitid(P_PID, (id_t)c->group, &info, WEXITED) && errno == EINTR)
-			;
-	c->dead = true;
+	erotd_reap_later(c->loop, c->group, c->pidfd);
+	close(c->pidfd);
+	c->group = 0;
 }
 
 static void call_done(struct erotd_call *c, json_t *answer, const struct erot_error *err)
@@ -173,7 +174,8 @@ static void on_exit_event(void *ctx, uint32_t events)
 	siginfo_t info = { 0 };
 
 	(void)events;
-	if (waitid(P_PID, (id_t)c->group, &info, WEXITED | WNOHANG) || !info.si_pid)
+	/* It stays a zombie until its group was killed, so that the number remains its own. */
+	if (waitid(P_PID, (id_t)c->group, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
 		return;
 	c->dead = true;
 	c->status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 :
@@ -208,11 +210,11 @@ static void __attribute__((noreturn)) run_command(char *const *argv, int in, int
 	_exit(127);
 }
 
-static int spawn(struct erotd_call *c, char *const *argv, int in, int out, int *pidfd)
+static int spawn(struct erotd_call *c, char *const *argv, int in, int out)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)pidfd,
+		.pidfd = (uint64_t)(uintptr_t)&c->pidfd,
 		.exit_signal = SIGCHLD,
 	};
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
@@ -226,12 +228,21 @@ static int spawn(struct erotd_call *c, char *const *argv, int in, int out, int *
 	return 0;
 }
 
+static int watch_exit(struct erotd_call *c, struct erot_error *err)
+{
+	int fd = fcntl(c->pidfd, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return erot_fail(err, errno, "provider-start", "dup: %s", strerror(errno));
+	return erotd_loop_add(c->loop, &c->exit, fd, EPOLLIN, on_exit_event, c, err);
+}
+
 struct erotd_call *erotd_call_start(struct erotd_loop *loop, const struct erotd_config *cfg,
 				    const char *op, json_t *request, erotd_call_fn fn, void *ctx,
 				    struct erot_error *err)
 {
 	char *argv[EROTD_PROVIDER_ARGS + 2];
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, pidfd = -1, ret;
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, ret;
 	struct erotd_call *c = calloc(1, sizeof(*c));
 	size_t n;
 
@@ -256,7 +267,7 @@ struct erotd_call *erotd_call_start(struct erotd_loop *loop, const struct erotd_
 		goto fail;
 	}
 	c->input_len = strlen(c->input);
-	ret = spawn(c, argv, in[0], out[1], &pidfd);
+	ret = spawn(c, argv, in[0], out[1]);
 	if (ret) {
 		erot_fail(err, -ret, "provider-start", "provider %s: %s", op, strerror(-ret));
 		goto fail;
@@ -272,10 +283,8 @@ struct erotd_call *erotd_call_start(struct erotd_loop *loop, const struct erotd_
 		ret = erotd_loop_add(loop, &c->out, out[0], EPOLLIN, on_out, c, err);
 		out[0] = -1;
 	}
-	if (!ret) {
-		ret = erotd_loop_add(loop, &c->exit, pidfd, EPOLLIN, on_exit_event, c, err);
-		pidfd = -1;
-	}
+	if (!ret)
+		ret = watch_exit(c, err);
 	if (ret || erotd_timer_add(loop, &c->timer, on_timeout, c, err))
 		goto fail;
 	erotd_timer_set(&c->timer, c->timeout * 1000);
@@ -287,8 +296,6 @@ fail:
 		if (out[n] >= 0)
 			close(out[n]);
 	}
-	if (pidfd >= 0)
-		close(pidfd);
 	call_kill(c);
 	call_free(c);
 	return NULL;

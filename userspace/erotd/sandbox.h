@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The sandbox: the child that becomes the workload, and what it says to erotd on the way. */
+/* The sandbox: the child that becomes the workload, and what is said on the way there. */
 #ifndef EROTD_SANDBOX_H
 #define EROTD_SANDBOX_H
 
@@ -10,15 +10,19 @@
 #include "liberot/manifest.h"
 
 /*
- * Over a SOCK_SEQPACKET pair, close-on-exec. The end of it says nothing by itself: erotd believes
- * in the workload's exec when EXEC was said, no FAILED followed, and the kernel module confirms it.
+ * Over a SOCK_SEQPACKET pair each for the sandbox's child and for the mounter, close-on-exec. The
+ * end of one says nothing by itself: erotd believes in the workload's exec when EXEC was said, no
+ * FAILED followed, and the kernel module confirms it.
  *
- *	erotd  MAPS		ids are mapped
- *	child  BOUND		isolation was checked by the module
- *	erotd  MOUNT + fd	the payload
- *	child  TERMINAL + fd	only with a terminal
- *	child  EXEC		privileges are dropped; execve() is next
- *	child  FAILED		and why; at any point
+ *	mounter -> erotd   ATTACHED		the image's key is in use
+ *	erotd   -> child   MAPS			ids are mapped
+ *	child   -> erotd   BOUND		isolation was checked by the module
+ *	erotd   -> mounter MOUNT
+ *	mounter -> child   MOUNT + fd		the payload, on erotd's end of the child's pair
+ *	mounter -> erotd   MOUNTED		its last word
+ *	child   -> erotd   TERMINAL + fd	only with a terminal
+ *	child   -> erotd   EXEC			privileges are dropped; execve() is next
+ *	either  -> erotd   FAILED		and why; at any point
  */
 enum erotd_child_kind {
 	EROTD_CHILD_MAPS = 1,
@@ -27,6 +31,8 @@ enum erotd_child_kind {
 	EROTD_CHILD_TERMINAL,
 	EROTD_CHILD_EXEC,
 	EROTD_CHILD_FAILED,
+	EROTD_CHILD_ATTACHED,
+	EROTD_CHILD_MOUNTED,
 };
 
 /**

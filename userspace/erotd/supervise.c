@@ -1,41 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* erotd's side of a sandbox: cgroup, child, the payload's mount, the exit. */
+/* erotd's side of a sandbox: cgroup, child, mounter, the exit. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "erotd/cgroup.h"
 #include "erotd/launch.h"
-#include "erotd/mounts.h"
+#include "erotd/mounter.h"
+#include "erotd/reap.h"
 #include "erotd/server.h"
 #include "common/wire.h"
-
-/* The module has checked the isolation: mount, hand over, keep nothing. */
-static int give_mount(struct erotd_launch *l, struct erot_error *err)
-{
-	struct erotd_child_msg msg = { .kind = EROTD_CHILD_MOUNT };
-	char path[64];
-	int userns, mount_fd, ret;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", l->pid);
-	userns = open(path, O_RDONLY | O_CLOEXEC);
-	if (userns < 0)
-		return erot_fail(err, errno, "mount", "%s: %s", path, strerror(errno));
-	mount_fd = erotd_mount_image(l->image_fd, userns, err);
-	close(userns);
-	close(l->image_fd);
-	l->image_fd = -1;
-	if (mount_fd < 0)
-		return mount_fd;
-	ret = erotd_child_send(l->sock.fd, &msg, mount_fd);
-	close(mount_fd);
-	if (ret)
-		return erot_fail(err, -ret, "sandbox", "hand over the mount: %s", strerror(-ret));
-	return 0;
-}
 
 static void give_terminal(struct erotd_launch *l, int master)
 {
@@ -60,21 +39,38 @@ static bool expected(const struct erotd_launch *l, const struct erotd_child_msg 
 {
 	switch (msg->kind) {
 	case EROTD_CHILD_BOUND:
-		return l->image_fd >= 0 && fd < 0;
+		return l->attached && !l->bound && fd < 0;
 	case EROTD_CHILD_TERMINAL:
-		return l->image_fd < 0 && l->req.tty && fd >= 0 && !l->said_exec;
+		return l->bound && l->tty && fd >= 0 && !l->said_exec;
 	case EROTD_CHILD_EXEC:
-		return l->image_fd < 0 && fd < 0 && !l->said_exec;
-	default:
+		return l->bound && fd < 0 && !l->said_exec;
+	case EROTD_CHILD_FAILED:
 		return fd < 0;
+	default:
+		return false;
 	}
+}
+
+static void end_by(struct erotd_launch *l, int num, const char *code, const char *text)
+{
+	struct erot_error err;
+
+	erot_fail(&err, num, code, "%s%s%s", text, num != EPROTO ? ": " : "",
+		  num != EPROTO ? strerror(num) : "");
+	erotd_launch_end(l, &err, EROTD_EXIT_SELF);
+}
+
+static int tell(int sock, enum erotd_child_kind kind)
+{
+	struct erotd_child_msg msg = { .kind = kind };
+
+	return erotd_child_send(sock, &msg, -1);
 }
 
 static void on_child(void *ctx, uint32_t events)
 {
 	struct erotd_launch *l = ctx;
 	struct erotd_child_msg msg;
-	struct erot_error err;
 	int fd, ret;
 
 	(void)events;
@@ -89,27 +85,59 @@ static void on_child(void *ctx, uint32_t events)
 	if (ret || !expected(l, &msg, fd)) {
 		if (fd >= 0)
 			close(fd);
-		erot_fail(&err, EPROTO, "sandbox", "the sandbox broke the protocol");
-		erotd_launch_end(l, &err, EROTD_EXIT_SELF);
+		end_by(l, EPROTO, "sandbox", "the sandbox broke the protocol");
 		return;
 	}
 	switch (msg.kind) {
 	case EROTD_CHILD_BOUND:
-		if (give_mount(l, &err))
-			erotd_launch_end(l, &err, EROTD_EXIT_SELF);
+		/* The module has checked the isolation. */
+		l->bound = true;
+		ret = tell(l->mounter_sock.fd, EROTD_CHILD_MOUNT);
+		if (ret)
+			end_by(l, -ret, "mounter", "the mounter is gone");
 		break;
 	case EROTD_CHILD_TERMINAL:
 		give_terminal(l, fd);
+		close(fd);
 		break;
 	case EROTD_CHILD_EXEC:
 		l->said_exec = true;
 		break;
 	default:
 		child_failed(l, &msg);
-		return;
 	}
+}
+
+static void on_mounter(void *ctx, uint32_t events)
+{
+	struct erotd_launch *l = ctx;
+	struct erotd_child_msg msg;
+	int fd, ret;
+
+	(void)events;
+	ret = erotd_child_recv(l->mounter_sock.fd, &msg, &fd);
+	if (ret == -EAGAIN)
+		return;
 	if (fd >= 0)
 		close(fd);
+	if (ret == -ECONNRESET) {
+		erotd_loop_del(&l->d->loop, &l->mounter_sock);
+		if (!l->mounted)
+			end_by(l, EPROTO, "mounter", "the mounter died");
+		return;
+	}
+	if (!ret && fd < 0 && msg.kind == EROTD_CHILD_ATTACHED && !l->attached) {
+		l->attached = true;
+		ret = tell(l->sock.fd, EROTD_CHILD_MAPS);
+		if (ret)
+			end_by(l, -ret, "sandbox", "the sandbox is gone");
+	} else if (!ret && fd < 0 && msg.kind == EROTD_CHILD_MOUNTED && l->bound && !l->mounted) {
+		l->mounted = true;
+	} else if (!ret && fd < 0 && msg.kind == EROTD_CHILD_FAILED) {
+		erotd_launch_end(l, &msg.error, EROTD_EXIT_SELF);
+	} else {
+		end_by(l, EPROTO, "mounter", "the mounter broke the protocol");
+	}
 }
 
 static void on_exit_event(void *ctx, uint32_t events)
@@ -144,6 +172,12 @@ static void on_exit_event(void *ctx, uint32_t events)
 	erotd_launch_exited(l);
 }
 
+/* Has the child ended? */
+void erotd_supervise_check(struct erotd_launch *l)
+{
+	on_exit_event(l, 0);
+}
+
 static int make_leaf(struct erotd_launch *l, struct erot_error *err)
 {
 	const struct erot_manifest *m = &l->manifest;
@@ -162,13 +196,22 @@ static int make_leaf(struct erotd_launch *l, struct erot_error *err)
 	return leaf;
 }
 
-int erotd_supervise_start(struct erotd_launch *l, struct erot_error *err)
+static void close_fds(struct erotd_launch *l, size_t from, size_t to)
 {
-	struct erotd_child_msg maps = { .kind = EROTD_CHILD_MAPS };
+	for (; from < to; from++) {
+		if (l->fds[from] >= 0)
+			close(l->fds[from]);
+		l->fds[from] = -1;
+	}
+}
+
+/* The sandbox's child; it waits for MAPS. */
+static int start_child(struct erotd_launch *l, struct erot_error *err)
+{
 	struct erotd_sandbox box = {
 		.manifest = &l->manifest,
 		.session_fd = l->session_fd,
-		.tty = l->req.tty,
+		.tty = l->tty,
 		.rows = l->req.rows,
 		.cols = l->req.cols,
 	};
@@ -182,11 +225,7 @@ int erotd_supervise_start(struct erotd_launch *l, struct erot_error *err)
 	close(box.cgroup_fd);
 	if (ret)
 		return ret;
-	for (int i = 0; i < 3; i++) {
-		if (l->fds[EROTD_FD_STDIO + i] >= 0)
-			close(l->fds[EROTD_FD_STDIO + i]);
-		l->fds[EROTD_FD_STDIO + i] = -1;
-	}
+	close_fds(l, EROTD_FD_STDIO, EROTD_FD_STDIO + 3);
 	ret = erotd_loop_add(&l->d->loop, &l->exit, pidfd, EPOLLIN, on_exit_event, l, err);
 	if (ret) {
 		/* Without it nobody would reap; the session's end takes the child along. */
@@ -197,12 +236,52 @@ int erotd_supervise_start(struct erotd_launch *l, struct erot_error *err)
 		close(sock);
 		return ret;
 	}
-	ret = erotd_loop_add(&l->d->loop, &l->sock, sock, EPOLLIN, on_child, l, err) ?:
-	      erotd_sandbox_map(l->pid, l->d->cfg.subid_base + (uint32_t)l->range * EROTD_ID_RANGE,
-				err) ?:
-	      erotd_sandbox_raise(l->pid, &l->manifest, err);
+	return erotd_loop_add(&l->d->loop, &l->sock, sock, EPOLLIN, on_child, l, err) ?:
+	       erotd_sandbox_map(l->pid, l->d->cfg.subid_base + (uint32_t)l->range * EROTD_ID_RANGE,
+				 err) ?:
+	       erotd_sandbox_raise(l->pid, &l->manifest, err);
+}
+
+static int start_mounter(struct erotd_launch *l, struct erot_error *err)
+{
+	int payload = l->fds[EROTD_FD_PAYLOAD];
+	struct erotd_mounter m = {
+		.session_fd = l->session_fd,
+		.envelope_fd = l->fds[EROTD_FD_ENVELOPE],
+		.payload_fd = payload >= 0 ? payload : l->fds[EROTD_FD_ENVELOPE],
+		.sandbox_sock = l->sock.fd,
+	};
+	char path[64];
+	int sock, ret;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", l->pid);
+	m.userns_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (m.userns_fd < 0)
+		return erot_fail(err, errno, "mounter", "%s: %s", path, strerror(errno));
+	ret = erotd_mounter_start(&m, &pid, &l->mounter, &sock, err);
+	close(m.userns_fd);
 	if (ret)
 		return ret;
-	ret = erotd_child_send(l->sock.fd, &maps, -1);
-	return ret ? erot_fail(err, -ret, "sandbox", "sandbox: %s", strerror(-ret)) : 0;
+	erotd_reap_later(&l->d->loop, pid, l->mounter);
+	close_fds(l, EROTD_FD_ENVELOPE, EROTD_FD_PAYLOAD + 1);
+	return erotd_loop_add(&l->d->loop, &l->mounter_sock, sock, EPOLLIN, on_mounter, l, err);
+}
+
+/* Both at once: the disk is read while the namespaces are made. */
+int erotd_supervise_start(struct erotd_launch *l, struct erot_error *err)
+{
+	return start_child(l, err) ?: start_mounter(l, err);
+}
+
+/* No more is said to either. The child ends by its session, the mounter by this. */
+void erotd_supervise_stop(struct erotd_launch *l)
+{
+	erotd_loop_del(&l->d->loop, &l->sock);
+	erotd_loop_del(&l->d->loop, &l->mounter_sock);
+	if (l->mounter >= 0) {
+		pidfd_send_signal(l->mounter, SIGKILL, NULL, 0);
+		close(l->mounter);
+	}
+	l->mounter = -1;
 }
