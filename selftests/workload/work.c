@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
@@ -214,6 +215,59 @@ static int lend(const char *path)
 	return bad;
 }
 
+static void size(const char *when)
+{
+	struct winsize w = { 0 };
+
+	ioctl(0, TIOCGWINSZ, &w);
+	printf("%s %ux%u\n", when, w.ws_row, w.ws_col);
+	fflush(stdout);
+}
+
+/* Says which signals come, until USR2; WINCH with the terminal's size. */
+static int hear_signals(void)
+{
+	static const int heard[] = {
+		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
+	};
+	sigset_t set;
+	size_t i;
+	int sig;
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(heard) / sizeof(heard[0]); i++)
+		sigaddset(&set, heard[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	printf("tty %d%d%d ", isatty(0), isatty(1), isatty(2));
+	size("ready");
+	while (!sigwait(&set, &sig)) {
+		if (sig == SIGWINCH)
+			size("size");
+		else
+			printf("signal %d\n", sig);
+		fflush(stdout);
+		if (sig == SIGUSR2)
+			return 12;
+	}
+	return 1;
+}
+
+/* Writes until nobody reads. */
+static int chatter(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	while (write(1, "y\n", 2) == 2)
+		;
+	return errno == EPIPE ? 45 : 1;
+}
+
+static int segv(void)
+{
+	volatile int *nowhere = NULL;
+
+	return *nowhere;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -244,6 +298,12 @@ int main(int argc, char **argv)
 		return read_on_line(argv[2]);
 	if (!strcmp(what, "lend") && argc > 2)
 		return lend(argv[2]);
+	if (!strcmp(what, "hear-signals"))
+		return hear_signals();
+	if (!strcmp(what, "chatter"))
+		return chatter();
+	if (!strcmp(what, "segv"))
+		return segv();
 	if (!strcmp(what, "abort"))
 		abort();
 	fprintf(stderr, "work: what?\n");

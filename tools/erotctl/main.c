@@ -11,7 +11,7 @@ static int cmd_help(const struct command *cmd, int argc, char **argv);
 static int cmd_version(const struct command *cmd, int argc, char **argv);
 
 static const struct command commands[] = {
-	{ "run", "[-tv] [--payload FILE] [--socket PATH] EWC RECEIPT",
+	{ "run", "[-tTv] [--payload FILE] [--socket PATH] EWC RECEIPT",
 	  "run a workload in the foreground", cmd_run },
 	{ "list", "[--json]", "sessions of this machine", cmd_list },
 	{ "show", "[--json] ID", "one session, its evidence included", cmd_show },

@@ -21,11 +21,19 @@ static void restore(void)
 	raw = false;
 }
 
+static bool get_size(struct winsize *size)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (!ioctl(fd, TIOCGWINSZ, size))
+			return true;
+	return false;
+}
+
 void proxy_size(unsigned short *rows, unsigned short *cols)
 {
 	struct winsize size;
 
-	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size))
+	if (!get_size(&size))
 		return;
 	*rows = size.ws_row;
 	*cols = size.ws_col;
@@ -35,16 +43,16 @@ void proxy_resize(const struct proxy *p)
 {
 	struct winsize size;
 
-	if (p->master >= 0 && !ioctl(STDIN_FILENO, TIOCGWINSZ, &size))
+	if (p->master >= 0 && get_size(&size))
 		ioctl(p->master, TIOCSWINSZ, &size);
 }
 
-int proxy_begin(struct proxy *p, int master)
+static int make_raw(void)
 {
 	struct termios t;
 
-	if (fcntl(master, F_SETFL, O_NONBLOCK) || tcgetattr(STDIN_FILENO, &before))
-		return -errno;
+	if (tcgetattr(STDIN_FILENO, &before))
+		return errno == ENOTTY ? 0 : -errno;
 	/* Signals that end this process are read from a descriptor, so exit() is always passed. */
 	if (atexit(restore))
 		return -ENOMEM;
@@ -53,9 +61,33 @@ int proxy_begin(struct proxy *p, int master)
 	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &t))
 		return -errno;
 	raw = true;
+	return 0;
+}
+
+int proxy_begin(struct proxy *p, int master)
+{
+	int ret;
+
+	if (fcntl(master, F_SETFL, O_NONBLOCK))
+		return -errno;
+	ret = make_raw();
+	if (ret)
+		return ret;
 	p->master = master;
 	proxy_resize(p);	/* it may have changed since the request */
 	return 0;
+}
+
+/* A terminal has no end: the character for it says so, a first one ends an unfinished line. */
+static void end_input(struct proxy *p)
+{
+	struct termios t;
+
+	p->closed = true;
+	if (p->master < 0 || tcgetattr(p->master, &t) || !(t.c_lflag & ICANON))
+		return;
+	memset(p->input, t.c_cc[VEOF], 2);
+	p->have = p->open_line ? 2 : 1;
 }
 
 void proxy_poll(const struct proxy *p, struct pollfd fds[2])
@@ -90,10 +122,12 @@ void proxy_copy(struct proxy *p, const struct pollfd fds[2])
 
 	if (fds[0].revents) {
 		n = read(STDIN_FILENO, p->input, sizeof(p->input));
-		if (n > 0)
+		if (n > 0) {
 			p->have = (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			p->closed = true;
+			p->open_line = p->input[n - 1] != '\n';
+		} else if (n == 0 || errno != EINTR) {
+			end_input(p);
+		}
 	}
 	if (p->have && p->master >= 0 && fds[1].revents & POLLOUT) {
 		n = write(p->master, p->input, p->have);

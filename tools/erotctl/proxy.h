@@ -12,18 +12,20 @@
  * @master: -1 before it came and after its end
  * @input:  read from stdin, not written to the master yet
  * @closed: nothing more comes from stdin
+ * @open_line: the last byte from stdin ended no line
  */
 struct proxy {
 	int master;
 	char input[4096];
 	size_t have;
 	bool closed;
+	bool open_line;
 };
 
-/* Size of the terminal on stdin. */
+/* Size of the terminal on stdin, stdout or stderr, if there is one. */
 void proxy_size(unsigned short *rows, unsigned short *cols);
 
-/* Take the master over; stdin goes raw and is put back at exit. -errno. */
+/* Take the master over; a terminal on stdin goes raw and is put back at exit. -errno. */
 int proxy_begin(struct proxy *p, int master);
 
 /* SIGWINCH came. */

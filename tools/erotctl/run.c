@@ -28,6 +28,7 @@ struct run {
 	const char *receipt;
 	const char *socket;
 	bool tty;
+	bool no_tty;
 	bool verbose;
 	int sock;
 	int signals;
@@ -41,6 +42,7 @@ static int parse(struct run *r, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "tty", no_argument, NULL, 't' },
+		{ "no-tty", no_argument, NULL, 'T' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "payload", required_argument, NULL, 'p' },
 		{ "socket", required_argument, NULL, 'S' },
@@ -49,10 +51,13 @@ static int parse(struct run *r, int argc, char **argv)
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+tvp:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+tTvp:", options, NULL)) != -1) {
 		switch (c) {
 		case 't':
 			r->tty = true;
+			break;
+		case 'T':
+			r->no_tty = true;
 			break;
 		case 'v':
 			r->verbose = true;
@@ -67,7 +72,7 @@ static int parse(struct run *r, int argc, char **argv)
 			return -1;
 		}
 	}
-	if (argc - optind != 2)
+	if (argc - optind != 2 || (r->tty && r->no_tty))
 		return -1;
 	r->ewc = argv[optind];
 	r->receipt = argv[optind + 1];
@@ -124,8 +129,10 @@ static int request(struct run *r, struct erot_error *err)
 	for (int i = 0; !ret && !r->tty && i < 3; i++)
 		fds[n++] = i;
 	proxy_size(&rows, &cols);
-	msg = json_pack("{s:s, s:b, s:b, s:i, s:i}", "op", "run", "payload", !!r->payload, "tty",
-			r->tty, "rows", (int)rows, "cols", (int)cols);
+	msg = json_pack("{s:s, s:b, s:i, s:i}", "op", "run", "payload", !!r->payload, "rows",
+			(int)rows, "cols", (int)cols);
+	if (msg && (r->tty || r->no_tty))
+		json_object_set_new(msg, "tty", json_boolean(r->tty));
 	if (!ret) {
 		r->sock = connect_erotd(r->socket, err);
 		ret = r->sock < 0 ? r->sock : 0;
@@ -190,7 +197,7 @@ static int on_terminal(struct run *r, int *fds, size_t n)
 {
 	int master = n ? fds[0] : -1, ret;
 
-	if (!r->tty || n != 1 || r->proxy.master >= 0)
+	if (r->no_tty || n != 1 || r->proxy.master >= 0)
 		return -EPROTO;
 	ret = proxy_begin(&r->proxy, master);
 	if (!ret)
@@ -258,8 +265,7 @@ static int open_signals(struct run *r)
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
 		sigaddset(&set, forwarded[i]);
-	if (r->tty)
-		sigaddset(&set, SIGWINCH);
+	sigaddset(&set, SIGWINCH);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
 	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

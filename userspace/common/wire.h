@@ -4,9 +4,10 @@
  * beside it. Both ends are built from this header, so that they cannot drift apart.
  *
  * Requests (the first packet of a connection; only "signal" may follow a "run"):
- *	{"op": "run", "payload": bool, "tty": bool, "rows": n, "cols": n}
- *		descriptors: envelope, [payload], receipt, and unless tty: stdin, stdout, stderr.
- *		The receipt is a memfd that is sealed against writing and
+ *	{"op": "run", "payload": bool, ["tty": bool,] "rows": n, "cols": n}
+ *		without "tty" the manifest decides
+ *		descriptors: envelope, [payload], receipt, and unless "tty" is true: stdin,
+ *		stdout, stderr. The receipt is a memfd that is sealed against writing and
  *		shrinking, for erotd reads it itself
  *	{"op": "signal", "signal": n}		to the workload of this connection
  *	{"op": "kill", "id": hex, "signal": n}	to another's

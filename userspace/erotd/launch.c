@@ -400,7 +400,7 @@ struct erotd_launch *erotd_launch_start(struct erotd *d, struct erotd_client *cl
 	if (take_range(l, err) || read_receipt(l, err) ||
 	    erotd_timer_add(&d->loop, &l->sweep, on_sweep, l, err))
 		goto fail;
-	l->tty = req->tty;
+	l->tty = req->tty_set ? req->tty : l->manifest.terminal;
 	if (erot_nl_new(d->nl, &session, err)) {
 		erot_error_prefix(err, "new");
 		goto fail;

@@ -16,7 +16,7 @@ static int parse_signal(json_int_t number, struct erotd_request *out, struct ero
 static int parse_run(json_t *msg, struct erotd_request *out, struct erot_error *err)
 {
 	json_int_t rows = 24, cols = 80;
-	int payload = 0, tty = 0;
+	int payload = 0, tty = -1;
 
 	if (json_unpack(msg, "{s:s, s?b, s?b, s?I, s?I !}", "op", &(const char *){ NULL },
 			"payload", &payload, "tty", &tty, "rows", &rows, "cols", &cols))
@@ -25,7 +25,8 @@ static int parse_run(json_t *msg, struct erotd_request *out, struct erot_error *
 		return erot_fail(err, EINVAL, "request-syntax", "request: run: terminal size");
 	out->op = EROTD_OP_RUN;
 	out->payload = payload;
-	out->tty = tty;
+	out->tty = tty == 1;
+	out->tty_set = tty >= 0;
 	out->rows = (unsigned short)rows;
 	out->cols = (unsigned short)cols;
 	return 0;

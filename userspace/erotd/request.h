@@ -18,7 +18,8 @@ enum erotd_op { EROTD_OP_RUN, EROTD_OP_SIGNAL, EROTD_OP_KILL, EROTD_OP_PING };
  * struct erotd_request - one request
  * @op:      what
  * @payload: run: the payload is a file of its own
- * @tty:     run: make a terminal
+ * @tty:     run: make a terminal, when @tty_set
+ * @tty_set: run: the manifest's wish does not count
  * @rows:    run: of the terminal
  * @cols:    run: of the terminal
  * @signal:  signal, kill: 1 to 64
@@ -28,6 +29,7 @@ struct erotd_request {
 	enum erotd_op op;
 	bool payload;
 	bool tty;
+	bool tty_set;
 	unsigned short rows;
 	unsigned short cols;
 	int signal;
