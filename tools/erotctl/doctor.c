@@ -17,12 +17,16 @@
 
 enum verdict { FINE, WARN, BAD };
 
-/* struct host - what the checks look at, read once; texts are NULL where the file is not there */
+/*
+ * struct host - what the checks look at, read once; texts are NULL where the file is not there, and
+ * @erotd's answer where there is none: then @silent says why
+ */
 struct host {
 	bool module;
 	struct erot_error why;
 	struct erot_nl_host info;
-	const char *socket;
+	json_t *erotd;
+	struct erot_error silent;
 	char *lockdown;
 	char *swaps;
 	char *crash;
@@ -215,31 +219,31 @@ static enum verdict look_hwkey(const struct host *h, char *found)
 
 static enum verdict look_erotd(const struct host *h, char *found)
 {
-	struct erot_error err;
-	int sock = connect_erotd(h->socket, &err), fds[EROTD_WIRE_FDS], ret;
-	json_t *request, *answer = NULL;
-	struct timeval limit = { .tv_sec = 5 };
-	size_t n = 0;
-
-	if (sock < 0) {
-		FOUND("%s", err.text);
+	if (!h->erotd) {
+		FOUND("%s", h->silent.text);
 		return BAD;
 	}
-	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	request = json_pack("{s:s}", "op", "ping");
-	ret = request ? erotd_wire_send(sock, request, NULL, 0, 0) : -ENOMEM;
-	if (!ret)
-		ret = erotd_wire_recv(sock, &answer, fds, &n, 0);
-	json_decref(request);
-	close(sock);
-	if (ret) {
-		FOUND("%s: %s", h->socket, strerror(-ret));
-		return BAD;
-	}
-	erotd_wire_close(fds, n);
-	FOUND("version %s", json_string_value(json_object_get(answer, "version")) ?: "unknown");
-	json_decref(answer);
+	FOUND("version %s", json_string_value(json_object_get(h->erotd, "version")) ?: "unknown");
 	return FINE;
+}
+
+static enum verdict look_records(const struct host *h, char *found)
+{
+	json_int_t owed = json_integer_value(json_object_get(h->erotd, "owed"));
+	json_int_t lost = json_integer_value(json_object_get(h->erotd, "unaccounted"));
+
+	if (!h->erotd) {
+		FOUND("unknown: erotd does not answer");
+		return WARN;
+	}
+	if (!owed && !lost) {
+		FOUND("every launch that ended has its destruction record");
+		return FINE;
+	}
+	FOUND("%lld not taken by the provider yet, %lld without evidence in %.80s/unaccounted",
+	      (long long)owed, (long long)lost,
+	      json_string_value(json_object_get(h->erotd, "state_dir")) ?: "?");
+	return WARN;
 }
 
 static const struct check checks[] = {
@@ -259,11 +263,36 @@ static const struct check checks[] = {
 	{ "keyring", look_keyring, "keyctl padd asymmetric \"\" %keyring:.erot < cert.der" },
 	{ "hardware-key", look_hwkey, "set hardware_key in /etc/erot/erotd.conf, restart erotd" },
 	{ "erotd", look_erotd, "start erotd" },
+	{ "records", look_records,
+	  "see erotd's log; send the provider what is in unaccounted/, then remove it" },
 };
 
 #define COUNT (sizeof(checks) / sizeof(checks[0]))
 
-static void read_host(struct host *h)
+static json_t *ask_erotd(const char *path, struct erot_error *err)
+{
+	int sock = connect_erotd(path, err), fds[EROTD_WIRE_FDS], ret;
+	struct timeval limit = { .tv_sec = 5 };
+	json_t *request, *answer = NULL;
+	size_t n = 0;
+
+	if (sock < 0)
+		return NULL;
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	request = json_pack("{s:s}", "op", "ping");
+	ret = request ? erotd_wire_send(sock, request, NULL, 0, 0) : -ENOMEM;
+	if (!ret)
+		ret = erotd_wire_recv(sock, &answer, fds, &n, 0);
+	json_decref(request);
+	close(sock);
+	if (ret)
+		erot_fail(err, -ret, "erotd-gone", "%s: %s", path, strerror(-ret));
+	else
+		erotd_wire_close(fds, n);
+	return answer;
+}
+
+static void read_host(struct host *h, const char *socket)
 {
 	struct erot_nl *nl = NULL;
 	char path[128];
@@ -271,6 +300,7 @@ static void read_host(struct host *h)
 	uname(&h->uname);
 	h->module = !erot_nl_open(&nl, &h->why) && !erot_nl_host(nl, NULL, &h->info, &h->why);
 	erot_nl_close(nl);
+	h->erotd = ask_erotd(socket, &h->silent);
 	h->lockdown = slurp("/sys/kernel/security/lockdown", 4096);
 	h->swaps = slurp("/proc/swaps", 65536);
 	h->crash = slurp("/sys/kernel/kexec_crash_loaded", 64);
@@ -284,6 +314,7 @@ static void read_host(struct host *h)
 
 static void free_host(struct host *h)
 {
+	json_decref(h->erotd);
 	free(h->lockdown);
 	free(h->swaps);
 	free(h->crash);
@@ -311,7 +342,8 @@ int cmd_doctor(const struct command *cmd, int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	static const char *const words[] = { "ok", "warn", "bad" };
-	struct host h = { .socket = EROTD_SOCKET };
+	const char *socket = EROTD_SOCKET;
+	struct host h = { 0 };
 	enum verdict v, worst = FINE;
 	json_t *list = json_array();
 	bool json = false;
@@ -323,13 +355,17 @@ int cmd_doctor(const struct command *cmd, int argc, char **argv)
 		if (c == 'j') {
 			json = true;
 		} else if (c == 'S') {
-			h.socket = optarg;
+			socket = optarg;
 		} else {
 			json_decref(list);
 			return usage(cmd);
 		}
 	}
-	read_host(&h);
+	if (optind != argc) {
+		json_decref(list);
+		return usage(cmd);
+	}
+	read_host(&h, socket);
 	for (size_t i = 0; i < COUNT; i++) {
 		v = checks[i].look(&h, found);
 		worst = v > worst ? v : worst;

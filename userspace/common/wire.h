@@ -21,7 +21,10 @@
  *	{"event": "ended", "status": n, "end": name, "ran": bool, "record": path or null,
  *	 "unaccounted": {"code": c, "text": t}}	plaintext is gone too
  *	{"error": {"code": c, "text": t}, "exit": n}
- * Answers of the others: {"ok": true, ...} or an error.
+ * Answers of the others: {"ok": true} or an error; that of ping has besides
+ *	"version": v, "owed": n, "unaccounted": n, "state_dir": path
+ *		owed: ends that the provider has not taken yet
+ *		unaccounted: launches without evidence
  */
 #ifndef EROT_COMMON_WIRE_H
 #define EROT_COMMON_WIRE_H

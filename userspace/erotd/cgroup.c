@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -80,6 +81,13 @@ int erotd_cgroup_open(const char *path, struct erot_error *err)
 		return erot_fail(err, ENODEV, "cgroup",
 				 "%s is not in a cgroup2 file system; mount -t cgroup2 none "
 				 "/sys/fs/cgroup", path);
+	}
+	/* What is in another's is not to be swept. */
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		ret = erot_fail(err, errno, "cgroup", "%s: %s", path, errno == EWOULDBLOCK ?
+				"another erotd is using it" : strerror(errno));
+		close(fd);
+		return ret;
 	}
 	above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ret = above < 0 ? -errno : 0;

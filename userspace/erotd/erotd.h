@@ -26,7 +26,8 @@ LIST_HEAD(erotd_reports, erotd_report);
  * @events:   its notifications
  * @listener: the socket
  * @signals:  SIGTERM, SIGINT
- * @cgroup:   directory of the parent
+ * @cgroup:   directory of the parent, locked
+ * @store:    state directory, locked
  * @ranges:   which id ranges are in use
  * @launches: each from its request until its sandbox is gone and the client knows
  * @reports:  each from PROVISION until the record of its end is stored
@@ -41,6 +42,7 @@ struct erotd {
 	struct erotd_source listener;
 	struct erotd_source signals;
 	int cgroup;
+	int store;
 	bool ranges[EROTD_SESSIONS_MAX];
 	struct erotd_clients clients;
 	struct erotd_launches launches;

@@ -219,12 +219,18 @@ static int open_module(struct erotd *d, struct erot_error *err)
 	return erotd_loop_add(&d->loop, &d->events, fd, EPOLLIN, on_events, d, err);
 }
 
+static int open_store(struct erotd *d, struct erot_error *err)
+{
+	d->store = erotd_store_open(d->cfg.state_dir, err);
+	return d->store < 0 ? d->store : 0;
+}
+
 static int start(struct erotd *d, struct erot_error *err)
 {
 	int ret;
 
 	ret = erotd_loop_open(&d->loop, err) ?: open_signals(d, err) ?: make_dirs(err) ?:
-	      erotd_store_open(d->cfg.state_dir, err) ?: open_module(d, err);
+	      open_store(d, err) ?: open_module(d, err);
 	if (!ret && d->cfg.hardware_key[0])
 		ret = set_hardware_key(d, err);
 	if (ret)
@@ -247,6 +253,8 @@ static void finish(struct erotd *d)
 	erotd_loop_del(&d->loop, &d->signals);
 	if (d->cgroup >= 0)
 		close(d->cgroup);
+	if (d->store >= 0)
+		close(d->store);
 	erot_nl_close(d->nl_events);
 	erot_nl_close(d->nl);
 	erotd_loop_close(&d->loop);
@@ -321,7 +329,7 @@ int main(int argc, char **argv)
 	}
 	if (test)
 		return 0;
-	d.cgroup = d.events.fd = d.listener.fd = d.signals.fd = d.loop.epfd = -1;
+	d.cgroup = d.store = d.events.fd = d.listener.fd = d.signals.fd = d.loop.epfd = -1;
 	/* Not dumpable: nor are the sandboxes, until they execute. */
 	if (clean_descriptors() || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) {
 		erotd_log("start: %s", strerror(errno));

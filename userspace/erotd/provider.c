@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -200,6 +201,8 @@ static void __attribute__((noreturn)) run_command(char *const *argv, int in, int
 	sigset_t none;
 
 	setpgid(0, 0);
+	/* Nobody would read its answer. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	sigaction(SIGPIPE, &dfl, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -247,9 +247,37 @@ static void recover_one(void *ctx, const uint8_t id[EROT_ID_SIZE])
 		erotd_report_ended(d, id);
 }
 
+/* Of the records only what a crash left half written is of interest. */
+static void ignore_one(void *ctx, const uint8_t id[EROT_ID_SIZE])
+{
+	(void)ctx;
+	(void)id;
+}
+
+static void count_one(void *ctx, const uint8_t id[EROT_ID_SIZE])
+{
+	unsigned int *n = ctx;
+
+	(void)id;
+	(*n)++;
+}
+
+void erotd_report_count(const struct erotd *d, unsigned int *owed, unsigned int *unaccounted)
+{
+	struct erotd_report *r;
+	struct erot_error ignored;
+
+	*owed = *unaccounted = 0;
+	LIST_FOREACH(r, &d->reports, entry)
+		if (r->tried)
+			(*owed)++;
+	erotd_store_each(d->cfg.state_dir, "unaccounted", count_one, unaccounted, &ignored);
+}
+
 int erotd_report_recover(struct erotd *d, struct erot_error *err)
 {
-	return erotd_store_each(d->cfg.state_dir, recover_one, d, err);
+	return erotd_store_each(d->cfg.state_dir, "receipts", recover_one, d, err) ?:
+	       erotd_store_each(d->cfg.state_dir, "records", ignore_one, d, err);
 }
 
 bool erotd_report_idle(const struct erotd *d)

@@ -29,6 +29,9 @@ void erotd_report_detach(struct erotd *d, struct erotd_launch *launch);
 /* What an earlier erotd left. Receipts of sessions that the module does not know are set aside. */
 int erotd_report_recover(struct erotd *d, struct erot_error *err);
 
+/* How many ends the provider has not taken yet, and how many launches have no evidence. */
+void erotd_report_count(const struct erotd *d, unsigned int *owed, unsigned int *unaccounted);
+
 /* Whether every end was reported at least once, or there is nothing to report. */
 bool erotd_report_idle(const struct erotd *d);
 

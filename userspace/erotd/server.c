@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "erotd/launch.h"
+#include "erotd/report.h"
 #include "erotd/server.h"
 #include "common/wire.h"
 
@@ -73,8 +74,23 @@ static void answer_error(struct erotd_client *c, const struct erot_error *err, i
 
 static void answer_ok(struct erotd_client *c)
 {
-	json_t *msg = json_pack("{s:b, s:s}", "ok", 1, "version", EROTD_VERSION);
+	json_t *msg = json_pack("{s:b}", "ok", 1);
 
+	if (msg)
+		erotd_client_send(c, msg, -1);
+	json_decref(msg);
+	shutdown(c->sock.fd, SHUT_WR);
+}
+
+static void answer_ping(struct erotd_client *c)
+{
+	unsigned int owed, unaccounted;
+	json_t *msg;
+
+	erotd_report_count(c->d, &owed, &unaccounted);
+	msg = json_pack("{s:b, s:s, s:i, s:i, s:s}", "ok", 1, "version", EROTD_VERSION, "owed",
+			(int)owed, "unaccounted", (int)unaccounted, "state_dir",
+			c->d->cfg.state_dir);
 	if (msg)
 		erotd_client_send(c, msg, -1);
 	json_decref(msg);
@@ -131,7 +147,7 @@ static void handle(struct erotd_client *c, const struct erotd_request *req, int 
 			answer_ok(c);
 		return;
 	case EROTD_OP_PING:
-		answer_ok(c);
+		answer_ping(c);
 		return;
 	}
 }

@@ -2,9 +2,12 @@
 /* Files of the state directory. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +22,30 @@ static void path_of(const char *dir, const char *kind, const uint8_t id[EROT_ID_
 	snprintf(out, size, "%s/%s/%s.%s", dir, kind, erot_hex(id, EROT_ID_SIZE, hex), suffix);
 }
 
+/* Why a file could not be written is in the text; the code says whose file it was. */
+static int as_store(int ret, struct erot_error *err)
+{
+	if (ret)
+		memcpy(err->code, "store", sizeof("store"));
+	return ret;
+}
+
+/* Two of them would report each other's launches. */
+static int lock(const char *dir, struct erot_error *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return erot_fail(err, errno, "store", "%s: %s", dir, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		erot_fail(err, errno, "store", "%s: %s", dir, errno == EWOULDBLOCK ?
+			  "another erotd is using it" : strerror(errno));
+		close(fd);
+		return -EBUSY;
+	}
+	return fd;
+}
+
 int erotd_store_open(const char *dir, struct erot_error *err)
 {
 	static const char *const sub[] = { "", "/receipts", "/records", "/unaccounted" };
@@ -31,7 +58,7 @@ int erotd_store_open(const char *dir, struct erot_error *err)
 		if (chmod(path, 0700))
 			return erot_fail(err, errno, "store", "%s: %s", path, strerror(errno));
 	}
-	return 0;
+	return lock(dir, err);
 }
 
 int erotd_store_put_receipt(const char *dir, const uint8_t id[EROT_ID_SIZE], const void *cms,
@@ -40,7 +67,7 @@ int erotd_store_put_receipt(const char *dir, const uint8_t id[EROT_ID_SIZE], con
 	char path[PATH_MAX];
 
 	path_of(dir, "receipts", id, "cms", path, sizeof(path));
-	return erot_write_file(path, cms, len, 0600, err);
+	return as_store(erot_write_file(path, cms, len, 0600, err), err);
 }
 
 int erotd_store_get_receipt(const char *dir, const uint8_t id[EROT_ID_SIZE], uint8_t **cms,
@@ -49,7 +76,7 @@ int erotd_store_get_receipt(const char *dir, const uint8_t id[EROT_ID_SIZE], uin
 	char path[PATH_MAX];
 
 	path_of(dir, "receipts", id, "cms", path, sizeof(path));
-	return erot_read_file(path, EROT_CMS_MAX, cms, len, err);
+	return as_store(erot_read_file(path, EROT_CMS_MAX, cms, len, err), err);
 }
 
 void erotd_store_drop_receipt(const char *dir, const uint8_t id[EROT_ID_SIZE])
@@ -88,19 +115,28 @@ int erotd_store_put_record(const char *dir, const uint8_t id[EROT_ID_SIZE],
 	path_of(dir, "records", id, "evidence", path, sizeof(path));
 	ret = erot_write_file(path, evidence, sizeof(*evidence), 0600, err);
 	if (ret)
-		return ret;
+		return as_store(ret, err);
 	erotd_store_record_path(dir, id, path, sizeof(path));
-	return erot_write_file(path, cms, len, 0600, err);
+	return as_store(erot_write_file(path, cms, len, 0600, err), err);
 }
 
-int erotd_store_each(const char *dir, void (*fn)(void *ctx, const uint8_t id[EROT_ID_SIZE]),
-		     void *ctx, struct erot_error *err)
+/* What a crash left of a file that was being written. */
+static bool is_left_over(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 4 && !strcmp(name + len - 4, ".tmp");
+}
+
+int erotd_store_each(const char *dir, const char *kind,
+		     void (*fn)(void *ctx, const uint8_t id[EROT_ID_SIZE]), void *ctx,
+		     struct erot_error *err)
 {
 	char path[PATH_MAX];
 	struct dirent *e;
 	DIR *d;
 
-	snprintf(path, sizeof(path), "%s/receipts", dir);
+	snprintf(path, sizeof(path), "%s/%s", dir, kind);
 	d = opendir(path);
 	if (!d)
 		return erot_fail(err, errno, "store", "%s: %s", path, strerror(errno));
@@ -108,9 +144,11 @@ int erotd_store_each(const char *dir, void (*fn)(void *ctx, const uint8_t id[ERO
 		uint8_t id[EROT_ID_SIZE];
 		char name[2 * EROT_ID_SIZE + 1];
 
+		if (is_left_over(e->d_name))
+			unlinkat(dirfd(d), e->d_name, 0);
 		if (strlen(e->d_name) != 2 * EROT_ID_SIZE + 4 ||
 		    strcmp(e->d_name + 2 * EROT_ID_SIZE, ".cms"))
-			continue;	/* a temporary file that a crash left: harmless */
+			continue;
 		memcpy(name, e->d_name, 2 * EROT_ID_SIZE);
 		name[2 * EROT_ID_SIZE] = '\0';
 		if (!erot_unhex(name, id, sizeof(id)))

@@ -18,7 +18,7 @@
 
 #define EROTD_RECORD_MAX	65536	/* bytes of a destruction record */
 
-/* Make the directories. All of these: "store". */
+/* Make the directories; a descriptor that locks them, or -errno. All of these: "store". */
 int erotd_store_open(const char *dir, struct erot_error *err);
 
 int erotd_store_put_receipt(const char *dir, const uint8_t id[EROT_ID_SIZE], const void *cms,
@@ -39,8 +39,15 @@ int erotd_store_put_record(const char *dir, const uint8_t id[EROT_ID_SIZE],
 void erotd_store_record_path(const char *dir, const uint8_t id[EROT_ID_SIZE], char *out,
 			     size_t size);
 
-/* Calls @fn for each receipt. */
-int erotd_store_each(const char *dir, void (*fn)(void *ctx, const uint8_t id[EROT_ID_SIZE]),
-		     void *ctx, struct erot_error *err);
+/**
+ * erotd_store_each() - call @fn for each receipt
+ * @kind: "receipts" or "unaccounted"
+ *
+ * Files that a crash left half written are removed: nobody else may be writing. Return: 0 or
+ * -errno.
+ */
+int erotd_store_each(const char *dir, const char *kind,
+		     void (*fn)(void *ctx, const uint8_t id[EROT_ID_SIZE]), void *ctx,
+		     struct erot_error *err);
 
 #endif /* EROTD_STORE_H */
