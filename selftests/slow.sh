@@ -68,4 +68,34 @@ matches "which is said" '^erotctl: run: interrupted: ' "$(cat third.err)"
 same "and has no key" 0 "$(stat_of keys)"
 rate max
 clean "after the cancelled"
+
+# the session is ended behind erotd's back: its evidence is not lost
+authorise third '["/bin/hostname"]' >auth.log 2>&1
+rate 2
+begin third disk/slow.payload
+same "another one waits" 0 $?
+erotctl destroy "$(erotctl list | awk '$2 == "provisioned" { print $1 }')"
+wait "$client"
+same "its session is destroyed: the client is told" "125 session-ended" \
+	"$? $(sed -n 's/^erotctl: run: \([a-z-]*\): the.*/\1/p' third.err)"
+rate max
+clean "after the destroyed"
+same "each of the four has a record" "4 0" \
+	"$(find state/records -name '*.cms' | wc -l) $(find state/unaccounted -type f | wc -l)"
+
+# erotd dies: what waits for the disk cannot, and holds the session
+authorise third '["/bin/hostname"]' >auth.log 2>&1
+rate 2
+begin third disk/slow.payload
+same "a last one waits" 0 $?
+kill -KILL "$daemon"
+wait "$daemon" 2>/dev/null
+wait "$client"
+same "erotd is killed: its client ends" 125 $?
+rm erotd.sock
+daemon_begin
+same "a new one takes the key away, the disk still hangs" 0 "$(stat_of keys)"
+rate max
+clean "and reports it"
+same "one receipt is not waiting" "" "$(ls state/receipts)"
 finish

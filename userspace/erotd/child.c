@@ -102,6 +102,17 @@ static int keep_descriptors(const struct erotd_sandbox *s, int *sock, int *sessi
 	return 0;
 }
 
+/*
+ * While it waits: the mounter holds erotd's end of the socket too. A change of user clears this,
+ * so it is said again behind one.
+ */
+static int die_with_erotd(struct erot_error *err)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		return erot_fail(err, errno, "sandbox", "PR_SET_PDEATHSIG: %s", strerror(errno));
+	return 0;
+}
+
 static int reset_signals(struct erot_error *err)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
@@ -175,14 +186,15 @@ void erotd_child_main(const struct erotd_sandbox *s, int sock)
 	int session, mount_fd, master = -1;
 
 	/* phase 1 */
-	if (keep_descriptors(s, &sock, &session, &err) || reset_signals(&err))
+	if (die_with_erotd(&err) || keep_descriptors(s, &sock, &session, &err) ||
+	    reset_signals(&err))
 		fail(sock, &err, 0);
 	if (setsid() < 0)
 		_exit(EROTD_EXIT_SELF);
 	hear(sock, EROTD_CHILD_MAPS, false);
 
 	/* phase 2 */
-	if (erotd_privs_root(&err) || own_cgroup_root(&err) ||
+	if (erotd_privs_root(&err) || die_with_erotd(&err) || own_cgroup_root(&err) ||
 	    bind_session(session, &isolation, &err))
 		fail(sock, &err, 0);
 	say(sock, EROTD_CHILD_BOUND, isolation, -1);

@@ -236,11 +236,25 @@ void erotd_report_detach(struct erotd *d, struct erotd_launch *launch)
 			r->launch = NULL;
 }
 
+/*
+ * Whoever held its descriptor is dead, or can do nothing but die: a mounter that waits for a disk
+ * keeps a session of a killed erotd alive until the disk answers.
+ */
+static void end_orphan(struct erotd *d, const uint8_t id[EROT_ID_SIZE])
+{
+	struct erot_nl_session s;
+	struct erot_error err;
+
+	if (!erot_nl_get(d->nl, id, &s, &err) && !s.end)
+		erot_nl_destroy(d->nl, id, &err);
+}
+
 static void recover_one(void *ctx, const uint8_t id[EROT_ID_SIZE])
 {
 	struct erotd *d = ctx;
 	struct erot_error err;
 
+	end_orphan(d, id);
 	if (erotd_report_expect(d, id, NULL, &err))
 		erotd_log("recover: %s: %s", err.code, err.text);
 	else
