@@ -196,10 +196,7 @@ struct erot_hmac_work *erot_hmac_work_alloc(gfp_t gfp)
 	return erot_scratch_alloc(hmac_work_size(sha256_tfm), gfp);
 }
 
-/**
- * erot_hmac_work_free - wipe and give back; may sleep
- * @w: from erot_hmac_work_alloc(), or NULL
- */
+/** erot_hmac_work_free - wipe and give back what erot_hmac_work_alloc() gave, or NULL; may sleep */
 void erot_hmac_work_free(struct erot_hmac_work *w)
 {
 	erot_scratch_free(w, hmac_work_size(sha256_tfm));
