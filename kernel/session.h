@@ -152,6 +152,11 @@ void erot_session_damaged(struct erot_session *s, u64 chunk);
 
 extern struct workqueue_struct *erot_wq;
 
+/* Between session.c, the registry, and death.c. */
+void erot_session_init_works(struct erot_session *s);
+void erot_session_unregister(struct erot_session *s);
+void erot_session_count_released(void);
+
 /* In netlink.c and sandbox.c; declared here so that sessions need not know either. */
 void erot_sandbox_unwatch(struct erot_session *s);
 void erot_notify(struct erot_session *s, enum erot_event event, u64 chunk);
