@@ -58,6 +58,15 @@ static bool sleeps_in_kernel(pid_t pid)
 	return false;
 }
 
+static pid_t attach_in_child(struct fx_session *s)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(-fx_attach(s));
+	return pid;
+}
+
 TEST_F_TIMEOUT(hang, attach, 60)
 {
 	struct fx_session *s = &self->s;
@@ -69,9 +78,7 @@ TEST_F_TIMEOUT(hang, attach, 60)
 
 	WORKS(fx_until_attach(s, &self->k));
 	slow_disk_hang(&self->disk);
-	attaches = fork();
-	if (!attaches)
-		_exit(-fx_attach(s));
+	attaches = attach_in_child(s);
 	ASSERT_EQ(0, slow_disk_wait(&self->disk, 20));
 
 	/* who waits behind it can be killed */
@@ -97,6 +104,70 @@ TEST_F_TIMEOUT(hang, attach, 60)
 	slow_disk_go_on(&self->disk);
 	ASSERT_EQ(attaches, waitpid(attaches, &status, 0));
 	ASSERT_EQ(ESHUTDOWN, WEXITSTATUS(status));
+}
+
+/* Two processes share the descriptor and attach at once: one does it, the other comes late. */
+TEST_F_TIMEOUT(hang, two_attach, 60)
+{
+	struct fx_session *s = &self->s;
+	struct erot_nl_session got;
+	int status[2], i;
+	pid_t pid[2];
+
+	WORKS(fx_until_attach(s, &self->k));
+	slow_disk_hang(&self->disk);
+	for (i = 0; i < 2; i++)
+		pid[i] = attach_in_child(s);
+	for (i = 0; i < 2; i++)
+		ASSERT_TRUE(sleeps_in_kernel(pid[i]));
+	slow_disk_go_on(&self->disk);
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(pid[i], waitpid(pid[i], &status[i], 0));
+	ASSERT_EQ(EBADFD << 8, status[0] + status[1]);
+	ASSERT_EQ(0, status[0] & status[1]);
+	WORKS(erot_nl_get(fx.nl, s->n.id, &got, &fx_err));
+	ASSERT_EQ(EROT_STATE_ATTACHED, got.state);
+}
+
+/* Killed in the middle of ATTACH: nothing has happened yet, and it can be done again. */
+TEST_F_TIMEOUT(hang, attacher_is_killed, 60)
+{
+	struct fx_session *s = &self->s;
+	struct erot_nl_session got;
+	int status;
+	pid_t pid;
+
+	WORKS(fx_until_attach(s, &self->k));
+	slow_disk_hang(&self->disk);
+	pid = attach_in_child(s);
+	ASSERT_EQ(0, slow_disk_wait(&self->disk, 20));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(SIGKILL, status);
+	WORKS(erot_nl_get(fx.nl, s->n.id, &got, &fx_err));
+	ASSERT_EQ(EROT_STATE_PROVISIONED, got.state);
+	slow_disk_go_on(&self->disk);
+	WORKS(fx_attach(s));
+}
+
+/* The same, where it held the last descriptor: that is the end, and the disk still hangs. */
+TEST_F_TIMEOUT(hang, last_holder_is_killed, 60)
+{
+	struct fx_session *s = &self->s;
+	struct erot_evidence ev;
+	int status;
+	pid_t pid;
+
+	WORKS(fx_until_attach(s, &self->k));
+	slow_disk_hang(&self->disk);
+	pid = attach_in_child(s);
+	ASSERT_EQ(0, slow_disk_wait(&self->disk, 20));
+	close(s->n.fd);
+	s->n.fd = -1;
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	WORKS(fx_evidence(s, 20, &ev));
+	ASSERT_EQ(EROT_END_CLOSED, le32toh(ev.reason));
 }
 
 /* The workload reads, and is killed: it dies while the disk still hangs, and leaves nothing. */
