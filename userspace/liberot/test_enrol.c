@@ -287,6 +287,8 @@ static void test_ak(void)
 	longer[1]++;
 	tap_refused(erot_ak_check(longer, len + 1, &ak, &err), EBADMSG, &err, "ak-syntax",
 		    "a byte behind, counted");
+	tap_refused(erot_ak_check(longer, len, &ak, &err), EBADMSG, &err, "ak-syntax",
+		    "a byte counted that is not there");
 	tap_refused(erot_ak_check(longer, sizeof(longer), &ak, &err), EBADMSG, &err, "ak-syntax",
 		    "oversized");
 	public[len - 1] ^= 1;	/* of the y coordinate */

@@ -99,7 +99,7 @@ static void test_genuine(const struct sample *s, const char *name)
 {
 	struct erot_error err = { 0 };
 	struct erot_quote_info info;
-	uint8_t again[EROT_QUOTE_MAX];
+	uint8_t again[EROT_QUOTE_MAX + 1] = { 0 };
 	struct erot_quote q = { s->attest, s->attest_len, s->signature, s->signature_len }, back;
 	struct erot_buf b = { 0 };
 
@@ -117,6 +117,8 @@ static void test_genuine(const struct sample *s, const char *name)
 	       "%s: packed and unpacked", name);
 	tap_refused(erot_quote_unpack(again, b.len - 1, &back, &err), EBADMSG, &err,
 		    "quote-syntax", "packed, a byte short");
+	tap_refused(erot_quote_unpack(again, b.len + 1, &back, &err), EBADMSG, &err,
+		    "quote-syntax", "packed, a byte behind");
 	erot_buf_free(&b);
 }
 
