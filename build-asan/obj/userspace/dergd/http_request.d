@@ -1,0 +1,23 @@
+build-asan/obj/userspace/dergd/http_request.o: \
+ userspace/dergd/http_request.c userspace/common/io.h \
+ userspace/common/error.h userspace/common/secret.h \
+ userspace/dergd/http_priv.h userspace/dergd/http.h userspace/dergd/api.h \
+ uapi/linux/erot_format.h uapi/linux/erot.h userspace/dergd/metrics.h \
+ userspace/common/buf.h userspace/dergd/settings.h \
+ userspace/common/conf.h userspace/dergd/route.h \
+ userspace/dergd/logline.h userspace/dergd/problem.h
+userspace/common/io.h:
+userspace/common/error.h:
+userspace/common/secret.h:
+userspace/dergd/http_priv.h:
+userspace/dergd/http.h:
+userspace/dergd/api.h:
+uapi/linux/erot_format.h:
+uapi/linux/erot.h:
+userspace/dergd/metrics.h:
+userspace/common/buf.h:
+userspace/dergd/settings.h:
+userspace/common/conf.h:
+userspace/dergd/route.h:
+userspace/dergd/logline.h:
+userspace/dergd/problem.h:

@@ -1,0 +1,10 @@
+build-asan/obj/userspace/liberot/eventlog.o: userspace/liberot/eventlog.c \
+ userspace/common/buf.h userspace/common/error.h \
+ userspace/liberot/eventlog.h userspace/liberot/pcr.h \
+ uapi/linux/erot_format.h uapi/linux/erot.h
+userspace/common/buf.h:
+userspace/common/error.h:
+userspace/liberot/eventlog.h:
+userspace/liberot/pcr.h:
+uapi/linux/erot_format.h:
+uapi/linux/erot.h:
