@@ -88,13 +88,14 @@ int erot_vkey_parse(const char *vkey, struct erot_note_key *key, struct erot_err
 		return erot_fail(err, EINVAL, "note-key", "a verifier key is name+id+key");
 	memcpy(name, vkey, (size_t)(id - vkey));
 	name[id - vkey] = '\0';
-	if (erot_base64_exact(text + 1, typed, sizeof(typed), &inner) || typed[0] != ED25519)
+	if (erot_base64_exact(text + 1, typed, sizeof(typed), &inner))
 		return erot_fail(err, EINVAL, "note-key", "the verifier key is not of Ed25519");
 	ret = erot_note_key(name, typed + 1, key, err);
 	if (!ret)
 		ret = erot_vkey_format(key, again, err);
 	if (!ret && strcmp(vkey, again))
-		ret = erot_fail(err, EINVAL, "note-key", "the id is not that of the key");
+		ret = erot_fail(err, EINVAL, "note-key",
+				"the id is not that of an Ed25519 key of this name");
 	return ret;
 }
 

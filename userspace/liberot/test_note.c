@@ -51,6 +51,7 @@ static void test_example(void)
 	};
 	static const char good[] = TEXT "\n" OTHER SIG OTHER;
 	struct erot_note_key key;
+	struct erot_buf many = { 0 };
 	char vkey[EROT_VKEY_MAX];
 	size_t i, len;
 
@@ -66,6 +67,14 @@ static void test_example(void)
 			    bad[i].num, &err, bad[i].code, bad[i].what);
 		tap_ok(!len, "%s: no text", bad[i].what);
 	}
+	erot_buf_add(&many, good, sizeof(good) - 1);
+	for (i = 3; i < EROT_NOTE_SIGNATURES; i++)
+		erot_buf_add(&many, OTHER, strlen(OTHER));
+	tap_ok(!erot_note_check(many.data, many.len, &key, &len, &err), "16 signatures");
+	erot_buf_add(&many, OTHER, strlen(OTHER));
+	tap_refused(erot_note_check(many.data, many.len, &key, &len, &err), EBADMSG, &err,
+		    "note-format", "17 signatures");
+	erot_buf_free(&many);
 	for (i = 0; i < strlen(TEXT "\n" SIG); i++)
 		if (!erot_note_check(good, i, &key, &len, &err))
 			break;
