@@ -5,8 +5,8 @@
  * receipt, challenge, release, ending, unaccounted, bundle.
  *
  * A decision reads and writes in one transaction; what the HSM signs for it is made before (or, for
- * a release, inside); the entry in the transparency log is part of the transaction. An answer leaves
- * when the transaction has been committed, never before.
+ * a release, inside); the entry in the transparency log is part of the transaction. An answer
+ * leaves when the transaction has been committed, never before.
  */
 #ifndef DERGD_AUTHORITY_H
 #define DERGD_AUTHORITY_H

@@ -32,8 +32,8 @@ struct derg_init {
 };
 
 /**
- * derg_init() - make a DERG: token, receipt key and certificate, log key, database, tenant "default"
- * with its first epoch
+ * derg_init() - make a DERG: token, receipt key and certificate, log key, database, tenant
+ * "default" with its first epoch
  * @in: how
  * @err: "exists" where the directory is not empty
  *

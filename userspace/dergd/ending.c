@@ -67,8 +67,8 @@ static int was_released(struct db *db, const struct end_case *c, struct erot_err
 }
 
 /*
- * The PCR that a quote of the end selects: the boot key's, of the policy that it was released under.
- * Its value is not compared: what was extended since takes nothing from the evidence.
+ * The PCR that a quote of the end selects: the boot key's, of the policy that it was released
+ * under. Its value is not compared: what was extended since takes nothing from the evidence.
  */
 static int find_selection(struct db *db, struct end_case *c, struct erot_error *err)
 {

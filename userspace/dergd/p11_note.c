@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The note key of the log: Ed25519 on the token. */
+/*
+ * The note key of the log: Ed25519 on the token. SoftHSM2 2.6.1 loses about 65 bytes of memory with
+ * each of these signatures; one signature therefore serves as many answers as it can (log_sign.c).
+ */
 #include <errno.h>
 #include <string.h>
 

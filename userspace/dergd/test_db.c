@@ -234,7 +234,11 @@ static void test_refusals(struct db *db)
 	struct step s = { .sql = "INSERT INTO t_keys (k, v) VALUES (8, $1)", .n = 2,
 			  .args = { db_int(1), db_int(2) } };
 	tap_refused(db_transaction(db, 0, run_step, &s, &err), EINVAL, &err, "db-use", name);
-	tap_ok(number(db, "SELECT count(*) FROM t_keys") == 1, "%s: changes nothing", name);
+	s = (struct step) { .sql = "INSERT INTO t_keys (k, v, parent) VALUES (8, $1, $2)", .n = 1,
+			    .args = { db_int(1) } };
+	snprintf(name, sizeof(name), "%s: an argument too few", backend);
+	tap_refused(db_transaction(db, 0, run_step, &s, &err), EINVAL, &err, "db-use", name);
+	tap_ok(number(db, "SELECT count(*) FROM t_keys") == 1, "%s: change nothing", name);
 }
 
 /* More statements than are kept prepared. */

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 /* ---- SQLite */
 
@@ -30,6 +31,7 @@ static void test_sqlite_busy(struct db *db)
 {
 	char *argv[] = { "sqlite3", (char *)url + strlen("sqlite:"), "BEGIN IMMEDIATE", "SELECT 1",
 			 ".read /dev/stdin", NULL };
+	struct timespec begin, end;
 	int in[2], out[2];
 	char c;
 	pid_t pid;
@@ -48,8 +50,12 @@ static void test_sqlite_busy(struct db *db)
 	close(out[1]);
 	if (read(out[0], &c, 1) != 1)
 		test_bail("sqlite3 does not run");
+	clock_gettime(CLOCK_MONOTONIC, &begin);
 	tap_refused(run(db, "UPDATE t_keys SET v = 2 WHERE k = 1"), EBUSY, &err, "db-busy",
 		    "sqlite: locked by another program");
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	tap_ok(end.tv_sec - begin.tv_sec < 20, "sqlite: for %lld seconds, not for twelve times as "
+	       "long", (long long)(end.tv_sec - begin.tv_sec));
 	close(in[1]);
 	close(out[0]);
 	test_wait(pid);
