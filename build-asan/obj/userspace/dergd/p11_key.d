@@ -1,6 +1,0 @@
-build-asan/obj/userspace/dergd/p11_key.o: userspace/dergd/p11_key.c \
- userspace/dergd/p11.h /usr/include/p11-kit-1/p11-kit/pkcs11.h \
- userspace/common/error.h
-userspace/dergd/p11.h:
-/usr/include/p11-kit-1/p11-kit/pkcs11.h:
-userspace/common/error.h:
