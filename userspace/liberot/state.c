@@ -17,6 +17,8 @@ static void get_pcrs(struct erot_object *o, struct erot_machine_state *s)
 
 	if (!v)
 		erot_object_fail(o, "missing", "pcrs", "required");
+	else if (json_is_object(v) && !json_object_size(v))
+		s->pcrs.mask = 0;	/* no TPM; no policy takes that for another */
 	else if (erot_pcrs_from_json(v, &s->pcrs, &why))
 		erot_object_fail(o, strcmp(why.code, "pcrs-type") ? "value" : "type", "pcrs",
 				 why.text);
