@@ -43,7 +43,7 @@ TOOLS	    := $(patsubst tools/%/,%,$(sort $(dir $(wildcard tools/*/*.c))))
 LIBA	:= $(BUILD)/libderg.a $(BUILD)/liberot.a $(BUILD)/libcommon.a
 
 PROGRAMS := $(addprefix $(BUILD)/,$(TOOLS)) \
-	    $(BUILD)/erotd $(BUILD)/erot-attester \
+	    $(BUILD)/erotd $(BUILD)/erot-attester $(BUILD)/dergd \
 	    $(if $(wildcard userspace/dergd/hsm_main.c),$(BUILD)/erot-hsm)
 
 HOSTTEST_SRC := $(wildcard userspace/*/test_*.c)
@@ -135,6 +135,8 @@ $(BUILD)/erotd: $(call obj,$(erotd_SRC)) $(LIBA)
 	$(link)
 $(BUILD)/erot-attester: $(call obj,$(attester_SRC)) $(LIBA)
 	$(link)
+$(BUILD)/dergd: $(call obj,userspace/dergd/main.c) $(LIBA)
+	$(call link,$^)
 $(BUILD)/erot-hsm: $(call obj,userspace/dergd/hsm_main.c) $(LIBA)
 	$(link)
 

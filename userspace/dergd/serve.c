@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/secret.h"
@@ -23,6 +24,7 @@ static void wanted(sigset_t *set)
 	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
+	sigaddset(set, SIGCHLD);
 }
 
 static int lock_memory(bool required, struct erot_error *err)
@@ -73,23 +75,39 @@ static void reload(struct http_server *http, const char *config, struct settings
 	notify_send("READY=1");
 }
 
-static int run(struct http_server *http, const char *config, struct settings *settings,
-	       struct metrics *metrics)
+/* The only child is the HSM helper, and whoever started it waits for it. */
+static bool child_gone(void)
 {
+	siginfo_t info = { .si_pid = 0 };
+
+	return !waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
+static int run(struct http_server *http, const char *config, struct settings *settings,
+	       struct metrics *metrics, struct erot_error *err)
+{
+	bool gone = false;
 	sigset_t set;
-	int sig;
+	int sig, ret;
 
 	wanted(&set);
 	for (;;) {
 		sig = sigwaitinfo(&set, NULL);
 		if (sig == SIGHUP)
 			reload(http, config, settings, metrics);
+		else if (sig == SIGCHLD)
+			gone = child_gone();
 		else if (sig > 0)
+			break;
+		if (gone)	/* without it nothing can be decided: start anew */
 			break;
 	}
 	notify_send("STOPPING=1");
-	log_line(LOG_LINE_INFO, "stopping", "signal", sigabbrev_np(sig));
-	return http_stop(http, settings->drain_timeout);
+	log_line(gone ? LOG_LINE_ERROR : LOG_LINE_INFO, "stopping", "signal", sigabbrev_np(sig));
+	ret = http_stop(http, settings->drain_timeout);
+	if (!ret && gone)
+		ret = erot_fail(err, ECHILD, "hsm-helper", "erot-hsm has ended");
+	return ret;
 }
 
 int serve(const char *config, const struct settings *settings, const struct http_hooks *hooks,
@@ -109,7 +127,7 @@ int serve(const char *config, const struct settings *settings, const struct http
 	if (!ret) {
 		log_line(LOG_LINE_INFO, "ready", "listen", http_address(http));
 		notify_send("READY=1");
-		ret = run(http, config, now, metrics);
+		ret = run(http, config, now, metrics, err);
 		log_line(LOG_LINE_INFO, "stopped");
 	}
 	free(now);

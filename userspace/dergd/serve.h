@@ -24,9 +24,10 @@ int serve_prepare(bool memory_lock, struct erot_error *err);
  * @metrics: made with the same routes
  * @err: as http_start()
  *
- * SIGHUP reloads, SIGTERM and SIGINT end it.
+ * SIGHUP reloads, SIGTERM and SIGINT end it, and so does the end of a child.
  *
- * Return: 0 after a clean end; -ETIMEDOUT: see http_stop(); another negative errno: never served.
+ * Return: 0 after a clean end; -ETIMEDOUT: see http_stop(); -ECHILD, "hsm-helper": a child has
+ * ended; another negative errno: never served.
  */
 int serve(const char *config, const struct settings *settings, const struct http_hooks *hooks,
 	  struct metrics *metrics, struct erot_error *err);
