@@ -75,7 +75,7 @@ class Server:
 
     all = []
 
-    def __init__(self, wait=True, prefix=(), env=None, admin=ADMIN, **settings):
+    def __init__(self, wait=True, prefix=(), env=None, admin=ADMIN, program=None, **settings):
         Server.all.append(self)
         self.file = f"{DIR}/dergd-{len(Server.all)}.conf"
         self.logname = f"{DIR}/log-{len(Server.all)}"
@@ -83,9 +83,10 @@ class Server:
                          "key": f"{DIR}/server.key", "directory": DIR, "workers": 4}
         self.configure(**settings)
         with open(self.logname, "w") as log:
-            self.process = subprocess.Popen(
-                (*prefix, SERVER, "--serve", self.file, fingerprint(admin),
-                 fingerprint(CUSTOMER)), stderr=log, env=env, close_fds=False)
+            command = ((program, "--config", self.file) if program else
+                       (SERVER, "--serve", self.file, fingerprint(admin), fingerprint(CUSTOMER)))
+            self.process = subprocess.Popen((*prefix, *command), stderr=log, env=env,
+                                            close_fds=False)
         self.port = None
         if wait:
             line = self.wait_log("event=ready")
