@@ -69,7 +69,7 @@ static int fail(struct db *db, const PGresult *res, struct erot_error *err)
 		db->verdict = DB_AGAIN;
 		return erot_fail(err, EBUSY, "db-busy", "%s", text);
 	}
-	if (!strcmp(state, "55P03") || !strcmp(state, "57014"))
+	if (!strcmp(state, "57014"))	/* statement_timeout: also waiting for a lock */
 		return erot_fail(err, EBUSY, "db-busy", "%s", text);
 	if (!strcmp(state, "23505"))
 		return erot_fail(err, EEXIST, "db-exists", "%s", text);
@@ -153,9 +153,8 @@ static int connect_it(struct db *db, struct erot_error *err)
 	}
 	PQsetNoticeReceiver(p->c, quiet, NULL);
 	/* a writer that is stuck, or whose machine has died, must not stop the others for good */
-	snprintf(limits, sizeof(limits), "SET lock_timeout = %d; SET statement_timeout = %d; "
-		 "SET idle_in_transaction_session_timeout = %d", DB_WAIT_MS, 2 * DB_WAIT_MS,
-		 2 * DB_WAIT_MS);
+	snprintf(limits, sizeof(limits), "SET statement_timeout = %d; "
+		 "SET idle_in_transaction_session_timeout = %d", DB_WAIT_MS, 2 * DB_WAIT_MS);
 	ret = exec(db, limits, err);
 	return ret ?: check_server(db, err);
 }

@@ -153,7 +153,8 @@ static void test_sqlite(struct db *db)
  * @dir:    its socket is there
  * @server: path of the server's socket
  * @listen: descriptor
- * @drop:   1: COMMIT is not passed on; 2: it is, but not the answer; 0: nothing is done
+ * @drop:   1: COMMIT is not passed on; 2: it is, but not the answer; 3: the answer is that the
+ *	    server shuts down; 0: nothing is done
  */
 struct proxy {
 	char dir[96];
@@ -185,6 +186,13 @@ static ssize_t pass(int from, int to, char *data, size_t size)
 	return n;
 }
 
+/* ErrorResponse and ReadyForQuery; a real server would hang up behind the first, at some time. */
+static const char shutdown_message[] = {
+	'E', 0, 0, 0, 30, 'S', 'F', 'A', 'T', 'A', 'L', 0, 'C', '5', '7', 'P', '0', '1', 0,
+	'M', 's', 'h', 'u', 't', ' ', 'd', 'o', 'w', 'n', 0, 0,
+	'Z', 0, 0, 0, 5, 'I',
+};
+
 static void serve_client(struct proxy *p, int client)
 {
 	int server = unix_socket(p->server, false);
@@ -210,7 +218,9 @@ static void serve_client(struct proxy *p, int client)
 			if (write(server, data, (size_t)n) != n)
 				break;
 			/* the answer shows that it has happened */
-			if (hit && read(server, data, sizeof(data)) > 0)
+			if (hit && read(server, data, sizeof(data)) > 0 &&
+			    (drop == 2 || write(client, shutdown_message,
+						sizeof(shutdown_message)) < 0))
 				break;
 		}
 	}
@@ -254,14 +264,15 @@ static int insert_once(struct db *db, void *ctx, struct erot_error *e)
 
 static void test_lost_commit(struct proxy *p, struct db *direct)
 {
-	static const char *const what[] = { "", "COMMIT does not arrive", "its answer does not" };
+	static const char *const what[] = { "", "COMMIT does not arrive", "its answer does not",
+					    "the server shuts down in COMMIT" };
 	struct db *db;
 	char name[96];
 	int drop;
 
 	if (db_open(url, &db, &err))
 		test_bail(err.text);
-	for (drop = 1; drop <= 2; drop++) {
+	for (drop = 1; drop <= 3; drop++) {
 		struct insert blind = { .key = drop }, again = { .key = 10 + drop };
 
 		snprintf(name, sizeof(name), "postgresql: %s", what[drop]);
@@ -270,13 +281,14 @@ static void test_lost_commit(struct proxy *p, struct db *direct)
 			    "db-outcome-unknown", name);
 		tap_ok(blind.attempts == 1, "%s: not tried again", name);
 		tap_ok(number(direct, drop == 1 ? "SELECT count(*) FROM t_lost WHERE k = 1" :
-			      "SELECT 1 - count(*) FROM t_lost WHERE k = 2") == 0,
+			      drop == 2 ? "SELECT 1 - count(*) FROM t_lost WHERE k = 2" :
+			      "SELECT 1 - count(*) FROM t_lost WHERE k = 3") == 0,
 		       "%s: it has %shappened", name, drop == 1 ? "not " : "");
 		__atomic_store_n(&p->drop, drop, __ATOMIC_SEQ_CST);
 		tap_ok(!db_transaction(db, DB_RESUME, insert_once, &again, &err) &&
 		       again.attempts == 2, "%s: DB_RESUME looks again", name);
 	}
-	tap_ok(number(direct, "SELECT count(*) FROM t_lost WHERE k > 10") == 2,
+	tap_ok(number(direct, "SELECT count(*) FROM t_lost WHERE k > 10") == 3,
 	       "postgresql: DB_RESUME did it once each");
 	db_close(db);
 }
