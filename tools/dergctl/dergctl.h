@@ -19,7 +19,6 @@ int cmd_provider(int argc, char **argv);
 int cmd_epoch(int argc, char **argv);
 int cmd_client(int argc, char **argv);
 int cmd_machine(int argc, char **argv);
-int cmd_show(int argc, char **argv);
 int cmd_check_evidence(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 

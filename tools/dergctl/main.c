@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "liberot/show.h"
 #include "tools/dergctl/dergctl.h"
 
 char dergctl_dir[PATH_MAX] = "/var/lib/derg";
@@ -30,7 +31,7 @@ static const struct cli_command commands[] = {
 	  "Manage who may use the service, by TLS client certificate" },
 	{ "machine", cmd_machine, "list|revoke [--tenant T] [--reason TEXT] [--json] [ID]",
 	  "List machines; revoke one for good" },
-	{ "show", cmd_show, "FILE [--json] [--cert CERT]",
+	{ "show", erot_show_command, "FILE [--json] [--cert CERT]",
 	  "Print anything signed, and check its signature where a certificate is given" },
 	{ "check-evidence", cmd_check_evidence, "--receipt R --evidence E [--record OUT]",
 	  "Check evidence; with --record sign a destruction record" },

@@ -89,7 +89,6 @@ int cmd_prepare(int argc, char **argv);
 int cmd_seal(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_order(int argc, char **argv);
-int cmd_show(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/secret.h"
+#include "liberot/show.h"
 #include "tools/ewc/ewc.h"
 
 static const struct cli_command commands[] = {
@@ -25,7 +26,8 @@ static const struct cli_command commands[] = {
 	{ "order", cmd_order,
 	  "--statement S --ewc E --key KEY.pem --cert CERT [--derg-cert C] -o ORDER",
 	  "Consent to one launch of one container" },
-	{ "show", cmd_show, "FILE [--json] [--cert CERT]", "Print an envelope or anything signed" },
+	{ "show", erot_show_command, "FILE [--json] [--cert CERT]",
+	  "Print an envelope or anything signed" },
 	{ "verify", cmd_verify,
 	  "--ewc E [--payload P] --key K | "
 	  "--receipt R --cert C [--ewc E] [--statement S] "

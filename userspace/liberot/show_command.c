@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The command "show" of ewc and dergctl. */
 #include <endian.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -6,15 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/cli.h"
 #include "common/io.h"
 #include "liberot/cms.h"
+#include "liberot/envelope.h"
 #include "liberot/show.h"
-#include "tools/ewc/ewc.h"
 
 /* Of an EWC only the envelope is read: the payload behind it may be huge. */
 static int read_head(const char *path, uint8_t **data, size_t *len, struct erot_error *err)
 {
-	struct erot_envelope_info info;
 	struct erot_head head;
 	int fd, is_ewc, ret;
 
@@ -22,17 +23,13 @@ static int read_head(const char *path, uint8_t **data, size_t *len, struct erot_
 	is_ewc = fd >= 0 && !erot_pread_full(fd, &head, sizeof(head), 0) &&
 		 !memcmp(head.magic, EROT_MAGIC, EROT_MAGIC_SIZE) &&
 		 le16toh(head.purpose) == EROT_PURPOSE_EWC;
+	ret = is_ewc ? erot_envelope_read(fd, data, len, err) : cli_read(path, data, len, err);
 	if (fd >= 0)
 		close(fd);
-	if (!is_ewc)
-		return cli_read(path, data, len, err);
-	ret = ewc_open_envelope(path, NULL, data, &info, err);
-	if (!ret)
-		*len = info.len;
 	return ret;
 }
 
-int cmd_show(int argc, char **argv)
+int erot_show_command(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
