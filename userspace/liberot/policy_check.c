@@ -55,8 +55,8 @@ static int check_one_pcr(const struct erot_policy *p, const struct erot_machine_
 		if (!memcmp(p->values[pcr][i], s->pcrs.value[pcr], EROT_DIGEST_SIZE))
 			return 0;
 	return erot_fail_digests(err, EKEYREJECTED, "pcr-mismatch", p->values[pcr][0],
-				 s->pcrs.value[pcr], "PCR %u has none of its %zu accepted values",
-				 pcr, p->n_values[pcr]);
+				 s->pcrs.value[pcr],
+				 "PCR %u has a value that the policy does not accept", pcr);
 }
 
 static int check_pcrs(const struct erot_policy *p, const struct erot_machine_state *s,
@@ -104,7 +104,7 @@ static int check_module_version(const struct erot_policy *p, const struct erot_m
 			return 0;
 	return erot_fail_compared(err, EKEYREJECTED, "module-version", p->versions[0],
 				  s->module_version,
-				  "the module is none of the %zu accepted versions", p->n_versions);
+				  "the policy does not accept this version of the module");
 }
 
 static int check_host_state(const struct erot_policy *p, const struct erot_machine_state *s,

@@ -5,6 +5,9 @@
  * "attest" is the marshalled TPMS_ATTEST, the bytes that are signed: what TPM2B_ATTEST holds behind
  * its size field, and what `tpm2_quote -m` writes. "signature" is the marshalled TPMT_SIGNATURE, as
  * `tpm2_quote -s` writes it.
+ *
+ * tss2-mu writes a line to stderr about each malformed structure: a process whose stderr is a log
+ * sets TSS2_LOG=all+none in its environment first.
  */
 #ifndef EROT_LIBEROT_QUOTE_H
 #define EROT_LIBEROT_QUOTE_H
