@@ -38,7 +38,7 @@ struct log {
 static int rewritten(struct erot_error *err, uint64_t size)
 {
 	return erot_fail(err, EUCLEAN, "log-rewritten", "the log contradicts the checkpoint of "
-			 "%llu entries that was signed: restored from a backup, or changed",
+			 "%llu entries that was signed",
 			 (unsigned long long)size);
 }
 
@@ -135,10 +135,9 @@ static void store_sometimes(struct log *log, struct db *db, bool now)
 	if (!log->note.len || log->stored == log->last.size ||
 	    (!now && log->when && t.tv_sec < log->when + STORE_SECONDS))
 		return;
-	if (db_transaction(db, DB_RESUME, store, log, &err))
-		return;
-	log->stored = log->last.size;
 	log->when = t.tv_sec;
+	if (!db_transaction(db, DB_RESUME, store, log, &err))
+		log->stored = log->last.size;
 }
 
 /* Makes log->note cover @least entries, or, with 0, all of them. Under the lock. */
