@@ -212,14 +212,14 @@ FILES	= $(foreach p,$(in_bin),755:$(p):$(PREFIX)/bin/$(notdir $(p))) \
 	  $(foreach m,$(wildcard Documentation/man/*.[1-8]),\
 	    644:$(m):$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
 	  $(foreach f,hook init-top,755:$(INITRAMFS)/$(f):$(PREFIX)/share/erot/initramfs/$(f)) \
-	  644:$(BUILD)/erotd.service:$(UNITDIR)/erotd.service \
+	  $(foreach u,erotd dergd,644:$(BUILD)/$(u).service:$(UNITDIR)/$(u).service) \
 	  644:$(BUILD)/erot.ko:/lib/modules/$(KVER)/updates/erot.ko
 
-$(BUILD)/erotd.service: userspace/erotd/erotd.service FORCE
+$(BUILD)/erotd.service $(BUILD)/dergd.service: $(BUILD)/%.service: FORCE
 	@mkdir -p $(@D)
-	@sed 's,/usr/local/,$(PREFIX)/,' $< > $@
+	@sed 's,/usr/local/,$(PREFIX)/,' userspace/$*/$*.service > $@
 
-install: all $(BUILD)/erotd.service
+install: all $(BUILD)/erotd.service $(BUILD)/dergd.service
 	@set -e; for f in $(FILES); do \
 		to="$(DESTDIR)$${f##*:}"; mode=$${f%%:*}; from=$${f#*:}; from=$${from%:*}; \
 		echo "$$to"; install -D -m "$$mode" "$$from" "$$to"; \

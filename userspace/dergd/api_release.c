@@ -140,7 +140,8 @@ static int dry_run(struct api_call *call, struct body *b, struct erot_error *err
 		json_decref(checks);
 		return ret;
 	}
-	return api_reply(call, 200, json_pack("{s:b,s:o}", "wouldRelease", !ret, "checks", checks), err);
+	return api_reply(call, 200, json_pack("{s:b,s:o}", "wouldRelease", !ret, "checks", checks),
+			 err);
 }
 
 int api_release_make(struct api_call *call, struct erot_error *err)
