@@ -32,6 +32,10 @@ static int open_config(struct authority *a, const char *dir, struct erot_error *
 		ret = path_in(dir, DERG_CERT_FILE, path, err);
 	if (!ret)
 		ret = erot_cert_read(path, &a->cert, err);
+	if (!ret)
+		ret = path_in(dir, DERG_LOG_CERT_FILE, path, err);
+	if (!ret)
+		ret = erot_cert_read(path, &a->log_cert, err);
 	return ret;
 }
 
@@ -103,11 +107,12 @@ void authority_close(struct authority *a)
 	hsm_stop(&a->hsm);
 	erot_ek_roots_free(a->ek_roots);
 	X509_free(a->cert);
+	X509_free(a->log_cert);
 	explicit_bzero(&a->config, sizeof(a->config));
 	a->log = NULL;
 	a->db = NULL;
 	a->ek_roots = NULL;
-	a->cert = NULL;
+	a->cert = a->log_cert = NULL;
 }
 
 int derg_open(struct derg *d, struct authority *a, struct erot_error *err)

@@ -25,12 +25,14 @@
 #define DERG_RECEIPT_KEY	"erot-receipt"
 #define DERG_CONFIG_FILE	"derg.conf"
 #define DERG_CERT_FILE		"receipt-cert.der"
+#define DERG_LOG_CERT_FILE	"log-cert.der"
 
 /**
  * struct authority - what all threads share
  * @config: from derg.conf
  * @hsm: open, logged in; serialises by itself
  * @cert: of the receipt key
+ * @log_cert: of the log's key, by the receipt key
  * @log_key: name and public key of the log
  * @db: for opening and closing only
  * @log: open
@@ -40,6 +42,7 @@ struct authority {
 	struct derg_config config;
 	struct hsm hsm;
 	X509 *cert;
+	X509 *log_cert;
 	struct erot_note_key log_key;
 	struct db *db;
 	struct log *log;

@@ -271,23 +271,23 @@ static int checkpoint(struct bundling *b, struct erot_error *err)
 	struct authority *a = b->d->a;
 	struct erot_buf note = { 0 };
 	struct erot_checkpoint cp;
-	char vkey[EROT_VKEY_MAX];
-	int ret;
+	unsigned char *der = NULL;
+	int len, ret;
 
 	ret = log_checkpoint(a->log, b->d->db, &note, err);
 	if (!ret)
 		ret = erot_buf_done(&note, err);
 	if (!ret)
 		ret = erot_checkpoint_open(note.data, note.len, &a->log_key, &cp, err);
-	if (!ret)
-		ret = erot_vkey_format(&a->log_key, vkey, err);
 	if (!ret) {
 		b->size = cp.size;
-		if (json_object_set_new(b->json, "log", json_string(vkey)) ||
-		    json_object_set_new(b->json, "checkpoint",
-					json_stringn((char *)note.data, note.len)))
-			ret = no_memory(err);
+		len = i2d_X509(a->log_cert, &der);
+		ret = set(b->json, "logCertificate", der, len > 0 ? len : 0, err);
+		OPENSSL_free(der);
 	}
+	if (!ret && json_object_set_new(b->json, "checkpoint",
+					json_stringn((char *)note.data, note.len)))
+		ret = no_memory(err);
 	erot_buf_free(&note);
 	return ret;
 }

@@ -5,7 +5,7 @@
  *	{
  *	  "version": 1,
  *	  "tenant": "...",
- *	  "log": "vkey",
+ *	  "logCertificate": base64 DER, by the receipt key,
  *	  "checkpoint": "signed note",
  *	  "statement": base64 CMS, "order": base64 CMS, "orderCertificate": base64 DER,
  *	  "receipt": base64 CMS,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A self-signed X.509 certificate around a key that OpenSSL does not have: the
- * body is encoded, hashed and signed by the token, and the signature put in.
+ * X.509 certificates signed by a key that OpenSSL does not have: the body is
+ * encoded, hashed and signed by the token, and the signature put in.
  */
 #include <errno.h>
 #include <openssl/bn.h>
@@ -127,6 +127,47 @@ int derg_cert_make(struct hsm *h, const char *key, const char *name, unsigned in
 	if (!ret)
 		ret = sign(x, h, key, err);
 	if (!ret && X509_verify(x, pkey) != 1)
+		ret = erot_fail(err, EIO, "hsm-error", "the token's signature does not verify");
+	if (!ret) {
+		*cert = x;
+		x = NULL;
+	}
+	X509_free(x);
+	EVP_PKEY_free(pkey);
+	ERR_clear_error();
+	return ret;
+}
+
+/**
+ * derg_cert_log() - certifies the log's key by the receipt key
+ * @h: open
+ * @issuer: certificate of the receipt key
+ * @key: label of the receipt key
+ * @log: name and public key
+ * @days: until it expires
+ * @cert: to be freed with X509_free()
+ * @err: reason
+ *
+ * Who trusts the DERG's certificate can tell its log from another.
+ *
+ * Return: 0 or a negative errno.
+ */
+int derg_cert_log(struct hsm *h, X509 *issuer, const char *key, const struct erot_note_key *log,
+		  unsigned int days, X509 **cert, struct erot_error *err)
+{
+	EVP_PKEY *pkey;
+	X509 *x = NULL;
+	int ret = 0;
+
+	*cert = NULL;
+	pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, log->pk, sizeof(log->pk));
+	if (pkey)
+		x = erot_cert_unsigned(pkey, log->name, days);
+	if (!x || !X509_set_issuer_name(x, X509_get_subject_name(issuer)))
+		ret = erot_fail(err, EIO, "crypto", "cannot fill the log's certificate");
+	if (!ret)
+		ret = sign(x, h, key, err);
+	if (!ret && X509_verify(x, X509_get0_pubkey(issuer)) != 1)
 		ret = erot_fail(err, EIO, "hsm-error", "the token's signature does not verify");
 	if (!ret) {
 		*cert = x;

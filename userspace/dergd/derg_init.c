@@ -133,32 +133,59 @@ static int open_token(const struct derg_init *in, struct derg_config *c, struct 
 	return ret ?: hsm_open(h, c->token, err);
 }
 
-static int make_receipt_key(const struct derg_init *in, struct hsm *h, struct erot_error *err)
+static int write_cert(const struct derg_init *in, const char *name, X509 *cert,
+		      struct erot_error *err)
 {
 	unsigned char *der = NULL;
 	char path[PATH_MAX];
-	X509 *cert = NULL;
 	int len, ret;
 
-	ret = hsm_new_rsa(h, DERG_RECEIPT_KEY, err);
-	if (!ret)
-		ret = derg_cert_make(h, DERG_RECEIPT_KEY, in->name, CERT_DAYS, &cert, err);
-	if (ret)
-		return ret;
 	len = i2d_X509(cert, &der);
-	X509_free(cert);
 	if (len <= 0)
-		return erot_fail(err, EIO, "crypto", "cannot encode the certificate");
-	ret = join(in->dir, DERG_CERT_FILE, path, err);
+		return erot_fail(err, EIO, "crypto", "cannot encode a certificate");
+	ret = join(in->dir, name, path, err);
 	if (!ret)
 		ret = erot_create_file(path, der, len, 0644, err);
 	OPENSSL_free(der);
 	return ret;
 }
 
-static int make_log_key(struct hsm *h, struct erot_error *err)
+static int make_log_cert(const struct derg_init *in, const struct derg_config *c, struct hsm *h,
+			 X509 *issuer, struct erot_error *err)
 {
-	return hsm_new_ed25519(h, LOG_KEY, err);
+	struct erot_note_key key;
+	uint8_t pk[EROT_KEY_SIZE];
+	X509 *cert = NULL;
+	int ret;
+
+	ret = hsm_new_ed25519(h, LOG_KEY, err);
+	if (!ret)
+		ret = hsm_ed25519_public(h, LOG_KEY, pk, err);
+	if (!ret)
+		ret = erot_note_key(c->log_name, pk, &key, err);
+	if (!ret)
+		ret = derg_cert_log(h, issuer, DERG_RECEIPT_KEY, &key, CERT_DAYS, &cert, err);
+	if (!ret)
+		ret = write_cert(in, DERG_LOG_CERT_FILE, cert, err);
+	X509_free(cert);
+	return ret;
+}
+
+static int make_keys(const struct derg_init *in, const struct derg_config *c, struct hsm *h,
+		     struct erot_error *err)
+{
+	X509 *cert = NULL;
+	int ret;
+
+	ret = hsm_new_rsa(h, DERG_RECEIPT_KEY, err);
+	if (!ret)
+		ret = derg_cert_make(h, DERG_RECEIPT_KEY, in->name, CERT_DAYS, &cert, err);
+	if (!ret)
+		ret = write_cert(in, DERG_CERT_FILE, cert, err);
+	if (!ret)
+		ret = make_log_cert(in, c, h, cert, err);
+	X509_free(cert);
+	return ret;
 }
 
 static int copy_roots(const struct derg_init *in, struct derg_config *c, struct erot_error *err)
@@ -251,9 +278,7 @@ int derg_init(const struct derg_init *in, struct erot_error *err)
 	if (!ret)
 		ret = open_token(in, &c, &h, err);
 	if (!ret)
-		ret = make_receipt_key(in, &h, err);
-	if (!ret)
-		ret = make_log_key(&h, err);
+		ret = make_keys(in, &c, &h, err);
 	hsm_stop(&h);
 	if (!ret)
 		ret = join(in->dir, DERG_CONFIG_FILE, path, err);
