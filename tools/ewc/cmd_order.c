@@ -9,16 +9,8 @@
 #include "liberot/cms.h"
 #include "tools/ewc/ewc.h"
 
-/**
- * struct args - command line of order
- * @derg: certificate of the receipt key, or NULL
- */
-struct args {
-	const char *statement, *ewc, *key, *cert, *derg, *out;
-};
-
 /* What is ordered must be one thing: an envelope with the manifest of the statement. */
-static int fill(const struct args *a, X509 *customer, struct erot_order_info *order,
+static int fill(const struct ewc_order *a, X509 *customer, struct erot_order_info *order,
 		struct erot_error *err)
 {
 	uint8_t *content = NULL, *env = NULL, *spki = NULL;
@@ -53,7 +45,14 @@ static int fill(const struct args *a, X509 *customer, struct erot_order_info *or
 	return ret;
 }
 
-static int make(const struct args *a, struct erot_error *err)
+/**
+ * ewc_order() - signs the customer's consent
+ * @a: to what
+ * @err: "ewc-manifest", "cms-..."
+ *
+ * Return: 0 or a negative errno.
+ */
+int ewc_order(const struct ewc_order *a, struct erot_error *err)
 {
 	uint8_t *pem = NULL, *content = NULL, *cms = NULL;
 	size_t pem_len = 0, len, cms_len;
@@ -91,7 +90,7 @@ int cmd_order(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct erot_error err = { "", "" };
-	struct args a = { 0 };
+	struct ewc_order a = { 0 };
 	int c, ret;
 
 	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
@@ -120,6 +119,6 @@ int cmd_order(int argc, char **argv)
 	}
 	if (optind != argc || !a.statement || !a.ewc || !a.key || !a.cert || !a.out)
 		return cli_usage("--statement, --ewc, --key, --cert and -o are needed");
-	ret = make(&a, &err);
+	ret = ewc_order(&a, &err);
 	return ret ? cli_fail(ret, &err) : CLI_OK;
 }

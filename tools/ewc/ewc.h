@@ -57,6 +57,19 @@ struct ewc_seal {
 	int one_file;
 };
 
+/**
+ * struct ewc_order - an order to be made
+ * @statement: key statement, CMS
+ * @ewc: file with the envelope
+ * @key: PEM
+ * @cert: of it
+ * @derg: certificate of the receipt key, or NULL
+ * @out: file to make
+ */
+struct ewc_order {
+	const char *statement, *ewc, *key, *cert, *derg, *out;
+};
+
 /* keyfile.c */
 int ewc_key_write(const char *path, const struct ewc_key *key, struct erot_error *err);
 int ewc_key_read(const char *path, struct ewc_key *key, struct erot_error *err);
@@ -84,11 +97,14 @@ int ewc_read_signed(const char *path, X509 *cert, uint8_t **content, size_t *len
 
 int ewc_prepare(const struct ewc_prepare *p);
 int ewc_seal(const struct ewc_seal *s);
+int ewc_order(const struct ewc_order *a, struct erot_error *err);
 
 int cmd_prepare(int argc, char **argv);
 int cmd_seal(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_order(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_fetch(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 
 #endif

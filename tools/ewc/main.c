@@ -21,8 +21,11 @@ static const struct cli_command commands[] = {
 	  "--statement S [--cert C] --payload P --key K --manifest M [--one-file] -o EWC",
 	  "Make a fresh envelope for a payload that was launched before" },
 	{ "pack", cmd_pack,
-	  "--manifest TEMPLATE --derive COMMAND [--cert C] [--payload P] [--key K] DIR|TAR -o EWC",
-	  "prepare, derive and seal in one go; COMMAND gets --manifest and -o appended" },
+	  "[--manifest TEMPLATE] --derg URL [--ca PEM] [--tenant T] --machine ID --client-cert PEM "
+	  "--client-key PEM --order-cert PEM --order-key PEM | --derive COMMAND "
+	  "[--cert C] [--payload P] [--key K] DIR|TAR [-o EWC]",
+	  "From a directory to EWC and receipt in one go, with a DERG; or prepare, derive and seal "
+	  "with a command, which gets --manifest and -o appended" },
 	{ "order", cmd_order,
 	  "--statement S --ewc E --key KEY.pem --cert CERT [--derg-cert C] -o ORDER",
 	  "Consent to one launch of one container" },
@@ -33,6 +36,12 @@ static const struct cli_command commands[] = {
 	  "--receipt R --cert C [--ewc E] [--statement S] "
 	  "[--order O --customer-cert C] [--record D]",
 	  "Check a payload to its last byte, or what was signed about a launch" },
+	{ "fetch", cmd_fetch,
+	  "--derg URL [--ca PEM] [--tenant T] --client-cert PEM --client-key PEM RECEIPT -o BUNDLE",
+	  "Get all that an audit of a launch needs" },
+	{ "audit", cmd_audit,
+	  "--cert C [--ewc E] [--customer-cert C] [--ek-roots PEM] [--json] BUNDLE|RECEIPT",
+	  "Check the whole chain of a launch, offline; RECEIPT stands for the bundle beside it" },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the transparency log says about a launch. */
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "liberot/audit_priv.h"
+
+static int certified_key(struct audit *a, uint8_t pk[EROT_KEY_SIZE], char *name, size_t size,
+			 struct erot_error *err)
+{
+	const unsigned char *p = a->log_der.data;
+	size_t len = EROT_KEY_SIZE;
+	X509 *cert;
+	int ret = 0;
+
+	cert = d2i_X509(NULL, &p, a->log_der.len);
+	if (!cert || p != a->log_der.data + a->log_der.len)
+		ret = erot_fail(err, EBADMSG, "log-certificate", "the log's certificate is malformed");
+	else if (X509_verify(cert, X509_get0_pubkey(a->in->cert)) != 1)
+		ret = erot_fail(err, EKEYREJECTED, "log-certificate",
+				"the log's certificate is not by the provider's key");
+	else if (EVP_PKEY_get_raw_public_key(X509_get0_pubkey(cert), pk, &len) != 1 ||
+		 len != EROT_KEY_SIZE ||
+		 X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, name,
+					   (int)size) <= 0)
+		ret = erot_fail(err, EBADMSG, "log-certificate",
+				"the log's certificate has no Ed25519 key or no name");
+	X509_free(cert);
+	return ret;
+}
+
+/* The checkpoint is signed by the log that the provider certified. */
+int audit_log_key(struct audit *a, struct erot_error *err)
+{
+	char name[EROT_NOTE_NAME_MAX + 1] = "";
+	uint8_t pk[EROT_KEY_SIZE];
+	struct erot_note_key key;
+	int ret;
+
+	ret = certified_key(a, pk, name, sizeof(name), err);
+	if (!ret)
+		ret = erot_note_key(name, pk, &key, err);
+	return ret ?: erot_checkpoint_open(a->checkpoint, strlen(a->checkpoint), &key, &a->cp, err);
+}
+
+/* Every entry is in the tree of the checkpoint, and commits to the content beside it. */
+int audit_log_inclusion(struct audit *a, struct erot_error *err)
+{
+	const struct audit_entry *e;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < a->n_entries; i++) {
+		e = &a->entries[i];
+		ret = erot_tlog_check_inclusion(e->index, a->cp.size, e->leaf, &e->proof,
+						a->cp.root, err);
+		if (!ret)
+			ret = erot_log_entry_opens(&e->info, e->salt.data, e->content.data,
+						   e->content.len, err);
+		if (ret)
+			erot_error_prefix(err, "entry %" PRIu64 " (%s)", e->index,
+					  erot_log_kind_name(e->info.kind));
+	}
+	return ret;
+}
+
+static int has(const struct audit *a, uint32_t kind, const uint8_t content[EROT_DIGEST_SIZE],
+	       struct erot_error *err)
+{
+	return audit_find(a, kind, content) ? 0 :
+	       erot_fail(err, EKEYREJECTED, "audit-not-in-log", "no entry of the log has this %s",
+			 erot_log_kind_name(kind));
+}
+
+/* The documents are what the entries commit to. */
+int audit_log_documents(struct audit *a, struct erot_error *err)
+{
+	uint8_t zero[EROT_DIGEST_SIZE] = { 0 };
+	int ret;
+
+	ret = has(a, EROT_LOG_STATEMENT, a->s.digest, err) ?:
+	      has(a, EROT_LOG_ORDER, a->o.digest, err) ?:
+	      has(a, EROT_LOG_RECEIPT, a->r.digest, err) ?:
+	      has(a, EROT_LOG_RELEASE, NULL, err);
+	if (!ret && memcmp(a->r.grant.enrolment, zero, sizeof(zero)))
+		ret = has(a, EROT_LOG_ENROLMENT, a->r.grant.enrolment, err);
+	if (!ret && a->destruction)
+		ret = has(a, EROT_LOG_DESTRUCTION, a->d.digest, err) ?:
+		      has(a, EROT_LOG_TERMINATION, NULL, err);
+	return ret;
+}
+
+/* A link is the entry before, by its hash: whoever left one out would have to forge the next. */
+int audit_log_chain(struct audit *a, struct erot_error *err)
+{
+	struct erot_log_entry_info before, after;
+	uint8_t leaf[EROT_DIGEST_SIZE];
+	size_t i, e, found = 0;
+	int ret = 0;
+
+	if (!a->n_chain)
+		return erot_fail(err, ENODATA, "audit-chain", "the bundle has no chain");
+	for (i = 0; !ret && i < a->n_chain; i++) {
+		ret = erot_log_entry_parse(a->chain[i].data, a->chain[i].len, &after, err);
+		if (!ret && i)
+			ret = erot_log_entry_follows(&before, leaf, &after, err);
+		if (!ret && erot_tlog_leaf(a->chain[i].data, a->chain[i].len, leaf))
+			ret = erot_fail(err, EIO, "crypto", "SHA-256");
+		for (e = 0; !ret && e < a->n_entries; e++)
+			found += !memcmp(a->entries[e].leaf, leaf, sizeof(leaf));
+		before = after;
+	}
+	/* what is about the machine may be older than the statement, where the chain begins */
+	for (e = 0; !ret && e < a->n_entries; e++)
+		found += a->entries[e].info.number < after.number + 1 - a->n_chain &&
+			 !memcmp(a->entries[e].info.stream, after.stream, EROT_DIGEST_SIZE);
+	if (!ret && found != a->n_entries)
+		ret = erot_fail(err, EKEYREJECTED, "audit-chain",
+				"%zu of %zu entries are not in the tenant's chain",
+				a->n_entries - found, a->n_entries);
+	return ret;
+}
+
+static int before(const struct audit *a, uint32_t first, uint32_t second, struct erot_error *err)
+{
+	const struct audit_entry *x = audit_find(a, first, NULL), *y = audit_find(a, second, NULL);
+
+	if (!x || !y || (x->index < y->index && x->info.time <= y->info.time))
+		return 0;
+	return erot_fail(err, EKEYREJECTED, "audit-order", "the log has the %s before the %s",
+			 erot_log_kind_name(second), erot_log_kind_name(first));
+}
+
+static size_t count(const struct audit *a, uint32_t kind)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < a->n_entries; i++)
+		n += a->entries[i].info.kind == kind;
+	return n;
+}
+
+/* Everything happened once, in its order. */
+int audit_log_order(struct audit *a, struct erot_error *err)
+{
+	int ret;
+
+	ret = before(a, EROT_LOG_STATEMENT, EROT_LOG_ORDER, err) ?:
+	      before(a, EROT_LOG_ORDER, EROT_LOG_RECEIPT, err) ?:
+	      before(a, EROT_LOG_RECEIPT, EROT_LOG_RELEASE, err) ?:
+	      before(a, EROT_LOG_RELEASE, EROT_LOG_TERMINATION, err) ?:
+	      before(a, EROT_LOG_TERMINATION, EROT_LOG_DESTRUCTION, err);
+	if (!ret && count(a, EROT_LOG_RELEASE) > 1)
+		ret = erot_fail(err, EKEYREJECTED, "audit-released-twice",
+				"the log has %zu releases of this receipt",
+				count(a, EROT_LOG_RELEASE));
+	return ret;
+}
