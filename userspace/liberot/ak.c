@@ -115,26 +115,21 @@ static EVP_PKEY *make_key(const TPMT_PUBLIC *t)
 {
 	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
 	uint8_t point[1 + 2 * P256_SIZE];
-	EVP_PKEY_CTX *ctx = NULL, *check = NULL;
+	EVP_PKEY_CTX *ctx;
 	OSSL_PARAM *params = NULL;
 	EVP_PKEY *key = NULL;
 	BIGNUM *n = NULL;
 	int good;
 
+	/* a point that is not on the curve is refused when it is imported */
 	good = b && (t->type == TPM2_ALG_ECC ? push_point(b, &t->unique.ecc, point)
 					      : push_modulus(b, t, &n));
 	if (good)
 		params = OSSL_PARAM_BLD_to_param(b);
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, t->type == TPM2_ALG_ECC ? "EC" : "RSA", NULL);
-	good = params && ctx && EVP_PKEY_fromdata_init(ctx) == 1 &&
-	       EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) == 1;
-	if (good)
-		check = EVP_PKEY_CTX_new(key, NULL);
-	if (!check || EVP_PKEY_public_check(check) != 1) {
-		EVP_PKEY_free(key);
+	if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
 		key = NULL;
-	}
-	EVP_PKEY_CTX_free(check);
 	EVP_PKEY_CTX_free(ctx);
 	OSSL_PARAM_free(params);
 	OSSL_PARAM_BLD_free(b);

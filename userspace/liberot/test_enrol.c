@@ -298,6 +298,31 @@ static void test_ak(void)
 	free(name);
 }
 
+/* Numbers that no TPM makes: offsets are those of an RSA key without a policy. */
+static void test_rsa_numbers(void)
+{
+	enum { EXPONENT = 20, MODULUS = 26 };
+	struct erot_error err = { 0 };
+	struct erot_ak ak;
+	uint8_t *public;
+	size_t len;
+
+	public = test_read("rsa.pub", &len);
+	tap_ok(len == MODULUS + 256 && !erot_ak_check(public, len, &ak, &err), "an RSA key");
+	public[EXPONENT + 3] = 3;
+	tap_refused(erot_ak_check(public, len, &ak, &err), EKEYREJECTED, &err, "ak-key",
+		    "exponent 3");
+	public[EXPONENT + 3] = 0;
+	public[MODULUS] &= 0x7f;
+	tap_refused(erot_ak_check(public, len, &ak, &err), EKEYREJECTED, &err, "ak-key",
+		    "a modulus of 2047 bits");
+	public[MODULUS] |= 0x80;
+	public[len - 1] ^= 1;
+	tap_refused(erot_ak_check(public, len, &ak, &err), EKEYREJECTED, &err, "ak-key",
+		    "an even modulus");
+	free(public);
+}
+
 /* Real keys of which each is wrong in one way. */
 static void refuse_ak(const char *ek, const char *options, const char *code)
 {
@@ -460,9 +485,11 @@ int main(void)
 	test_certificates();
 	test_recipes();
 	test_ak();
+	test_rsa_numbers();
 	refuse_ak(TEST_EK_P384, "-G ecc -s ecdsa -g sha384", "ak-type");
 	refuse_ak(TEST_EK_RSA, "-G ecc384 -s ecdsa -g sha256", "ak-type");
 	refuse_ak(TEST_EK_RSA, "-G rsa2048 -s rsapss -g sha256", "ak-scheme");
+	refuse_ak(TEST_EK_RSA, "-G rsa2048 -s rsassa -g sha384", "ak-scheme");
 	refuse_ak(TEST_EK_RSA, "-G ecc -s ecschnorr -g sha256", "ak-scheme");
 	refuse_ak(TEST_EK_RSA, "-G ecc -s ecdsa -g sha384", "ak-scheme");
 	test_activations();
