@@ -349,7 +349,11 @@ static void test_history(void)
 	tap_ok(oracle(ORACLE("follow", dir, size_text, root), "", 0, &out) == 1,
 	       "%s: the oracle says so too", backend);
 	free(out);
+	log_add(db, "first", 1, 400);
+	tap_ok(!checkpoint(log, db, &now), "%s: one more checkpoint", backend);
 	log_close(log, db);
+	tap_ok(number(db, "SELECT size FROM log_checkpoint") == 401,
+	       "%s: the newest one is stored in the end, and no other", backend);
 	db_close(db);
 }
 
