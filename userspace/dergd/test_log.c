@@ -139,6 +139,7 @@ static void test_entries(struct log *log, struct db *db, uint64_t size)
 {
 	struct append refused = { .tenant = "first", .count = 9, .fail = 1 };
 	struct append stranger = { .tenant = "nobody", .count = 1 };
+	struct pair later;
 	struct erot_checkpoint before, after;
 	struct erot_buf proof = { 0 };
 	int found[2] = { 0 };
@@ -150,6 +151,10 @@ static void test_entries(struct log *log, struct db *db, uint64_t size)
 	tap_refused(db_transaction(db, DB_READ, read_missing, &size, &err), ENOENT, &err,
 		    "log-index", name);
 	tap_refused(log_prove(log, db, size, &proof, &err), EINVAL, &err, "log-index", name);
+	later = (struct pair) { .old = size, .new = size + 1 };
+	snprintf(name, sizeof(name), "%s: a tree that is not there yet", backend);
+	tap_refused(db_transaction(db, DB_READ, read_consistency, &later, &err), EINVAL, &err,
+		    "log-index", name);
 	snprintf(name, sizeof(name), "%s: a tenant that is not there", backend);
 	tap_refused(db_transaction(db, 0, log_appends, &stranger, &err), ENOENT, &err,
 		    "log-tenant", name);
