@@ -133,7 +133,7 @@ tpm_begin()
 			export XDG_CONFIG_HOME=$work/config
 			swtpm_setup --create-config-files >"$work/swtpm.log" 2>&1
 		} || die "swtpm_setup: $(tail -n 1 "$work/swtpm.log")"
-		swtpm_setup --tpm2 --tpmstate "$work/new" --pcr-banks sha256 --create-ek-cert \
+		swtpm_setup --tpm2 --tpmstate "$work/new" --pcr-banks sha256,sha384 --create-ek-cert \
 			--create-platform-cert --overwrite >"$work/swtpm.log" 2>&1 ||
 			die "swtpm_setup: $(grep -m 1 -iE 'error|fail|status [1-9]' "$work/swtpm.log" ||
 				tail -n 1 "$work/swtpm.log")"
