@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Order of birth; death is its mirror image. */
 #include <linux/module.h>
+#include <linux/sched.h>
 
 #include "bootkey.h"
 #include "crypto.h"
@@ -55,8 +56,23 @@ static int __init erot_init(void)
 	return 0;
 }
 
+/*
+ * A forced unload (O_TRUNC, if the kernel has it) asks no reference. Whatever
+ * holds one would call into freed memory, and attested mode promises that the
+ * boot key cannot be had anew: so end all that lives, and never come back.
+ */
+static void stay(void)
+{
+	erot_session_close(EROT_END_DESTROYED);
+	pr_notice("erot: forced unload: in use, stays\n");
+	for (;;)
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+}
+
 static void __exit erot_exit(void)
 {
+	if (module_refcount(THIS_MODULE) > 0)
+		stay();
 	undo(ARRAY_SIZE(layers));
 }
 
