@@ -62,6 +62,7 @@ kver=${KVER:-$(find /usr/src -maxdepth 1 -name 'linux-headers-6.12*-cloud-amd64'
 [ -n "$kver" ] || die "no linux-headers-6.12*-cloud-amd64; try: make deps"
 
 mkdir -p "$build"
+rm -f "$build/$name.complaints"		# there when the whole log could be read
 children=()
 # shellcheck disable=SC2317 # called at the end
 cleanup()
@@ -224,16 +225,18 @@ if [ "$ended" -eq 124 ] || [ "$ended" -eq 137 ]; then
 fi
 [ "$ended" -eq 0 ] || die "QEMU ended with $ended: $(tail -n 1 "$work/qemu.log")"
 
-# the out-of-memory killer's report holds a trace, and is what some tests are after
+# the out-of-memory killer's report holds a trace, and is what some tests are after;
+# that the module is not Debian's is said at every load
 complaints()
 {
 	awk '/invoked oom-killer/ { oom = 1 }
-	     !oom && /BUG:|Oops|WARNING:|KASAN|KCSAN|UBSAN|Call Trace|Kernel panic|kernel BUG|general protection/
+	     !oom && /BUG:|Oops|WARNING:|KASAN|KCSAN|UBSAN|kmemleak:|Call Trace|Kernel panic|kernel BUG|general protection/
 	     /Killed process|oom_reaper|Out of memory and no killable/ { oom = 0 }' "$build/$name.console"
 	if [ -e "$work/kmsg" ]; then
 		awk 'match($0, /^<[0-9]+>/) {
 			level = substr($0, 2, RLENGTH - 2) % 8
-			if (level <= 4 && /erot/ && !/taint/)
+			if (level <= 4 && /erot/ && !/loading out-of-tree module taints kernel/ &&
+			    !/module verification failed: signature and\/or required key missing/)
 				print
 		}' "$work/kmsg"
 	fi
@@ -247,10 +250,10 @@ if [ -z "$status" ]; then
 	exit 125
 fi
 grep -q '^<6>end of log' "$work/kmsg" || die "the guest's kernel log is not complete"
-complaints >"$work/complaints"
-if [ -s "$work/complaints" ]; then
+complaints >"$build/$name.complaints"
+if [ -s "$build/$name.complaints" ]; then
 	echo "run: the kernel complained (build/$name.console, build/$name.kmsg):" >&2
-	head -n 20 "$work/complaints" >&2
+	head -n 20 "$build/$name.complaints" >&2
 	[ "$status" -ne 0 ] || status=125
 fi
 exit "$status"
