@@ -392,12 +392,14 @@ static void test_token(void)
 	       !hsm_open(&h, uri, &err) && !hsm_new_ed25519(&h, LOG_KEY, &err) &&
 	       !hsm_ed25519_public(&h, LOG_KEY, pk, &err) &&
 	       !erot_note_key(LOG_NAME, pk, &log_key, &err), "a key on a token");
-	tap_ok(!log_open(db, &log_key, hsm_sign_note, &h, &log, &err) &&
-	       proves(log, db, log_add(db, "first", 3, 0)), "signs the log");
+	if (!tap_ok(!log_open(db, &log_key, hsm_sign_note, &h, &log, &err), "opens the log"))
+		test_bail(err.text);
+	tap_ok(proves(log, db, log_add(db, "first", 3, 0)), "and signs it");
 	log_close(log, db);
 	log_key = software;
-	tap_ok(!log_open(db, &log_key, hsm_sign_note, &h, &log, &err),
-	       "a key that is not the log's");
+	if (!tap_ok(!log_open(db, &log_key, hsm_sign_note, &h, &log, &err),
+		    "a key that is not the log's"))
+		test_bail(err.text);
 	tap_refused(log_checkpoint(log, db, &(struct erot_buf){ 0 }, &err), EKEYREJECTED, &err,
 		    "note-signature", "does not get out");
 	log_close(log, db);
