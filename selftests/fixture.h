@@ -204,6 +204,9 @@ int fx_load_module(void);
 /* A keyring's serial number by its name; 0: there is none. */
 int32_t fx_keyring(const char *name);
 
+/* Kept for the boot: made once. */
+int fx_make_image(void);
+
 /* The image that the payload was made of. */
 int fx_image_copy(void);
 int fx_payload_make(const char *name, int image_fd, struct fx_payload *out);

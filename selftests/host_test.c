@@ -2,9 +2,7 @@
 /* What the module says of the host, and what a receipt may ask of it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/swap.h>
-#include <sys/syscall.h>
 
 #include "common/io.h"
 #include "selftests/fixture.h"
@@ -144,15 +142,12 @@ TEST_F(host, swap_comes_before_bind)
 /* EAGAIN while work queues and RCU hold what the tests before have left. */
 static void load_anew(struct __test_metadata *_metadata)
 {
-	char *const modprobe[] = { "modprobe", "erot", NULL };	/* parameters: command line */
-	int i, status;
-	pid_t pid;
+	char *const modprobe[] = { "modprobe", "erot", "open=1", NULL };
+	int i;
 
-	for (i = 0; i < 100 && syscall(SYS_delete_module, "erot", O_NONBLOCK); i++)
+	for (i = 0; i < 100 && fx_unload_module(); i++)
 		fx_let_pass(100);
-	ASSERT_EQ(0, posix_spawnp(&pid, modprobe[0], NULL, NULL, modprobe, environ));
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	ASSERT_EQ(0, status);
+	WORKS(fx_run(modprobe));
 }
 
 /* Last, since the hardware key of a boot can be set but not taken back. */
@@ -168,7 +163,7 @@ TEST_F_TIMEOUT(host, before_there_is_a_hardware_key, 60)
 	erot_nl_close(fx.nl);
 	load_anew(_metadata);
 	fx.key_serial = 0;
-	fx_prepare();		/* the keyring is a new one too */
+	WORKS(fx_load_certificate());	/* the keyring is a new one too */
 	WORKS(erot_nl_open(&fx.nl, &fx_err));
 	WORKS(erot_nl_host(fx.nl, NULL, &h, &fx_err));
 	ASSERT_FALSE(h.has_hwkey);
