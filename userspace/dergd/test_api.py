@@ -313,7 +313,48 @@ def test_launch(s, machine):
        "the destruction record")
     ok(call(s, "GET", f"{T}/receipts/{rid}", client=CUSTOMER).json["state"] == "ended", "ended")
     call(s, "GET", f"{T}/receipts/{rid}/bundle", client=CUSTOMER)
+    test_memory(s, secret, raw_key(call(s, "GET", "/v1/certificates").json["log"]))
     return want, order_body, body, end, rid
+
+
+def memory_has(pid, needles):
+    """Which of some byte strings stand anywhere in a process's memory."""
+    found = set()
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            span, rights = line.split()[:2]
+            start, end = (int(x, 16) for x in span.split("-"))
+            if not rights.startswith("r") or "[v" in line:
+                continue
+            try:
+                mem.seek(start)
+                data = mem.read(end - start)
+            except OSError:
+                continue
+            found |= {name for name, needle in needles.items() if needle in data}
+    return found
+
+
+def raw_key(vkey):
+    """The 32 bytes of a verifier key."""
+    return base64.b64decode(vkey.split("+", 2)[2])[1:]
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(x) for x in f.read().split()]
+
+
+def test_memory(s, secret, known):
+    """No half of a released key is left, neither as it was sealed nor as X25519 clamps it."""
+    clamped = bytes([secret[0] & 248]) + secret[1:31] + bytes([secret[31] & 127 | 64])
+    needles = {"known": known, "first half": secret[:16], "second half": secret[16:],
+               "clamped, first": clamped[:16], "clamped, second": clamped[16:]}
+    found = memory_has(s.process.pid, needles)
+    ok(found == {"known"}, f"no released key in dergd, where the search finds what it has: {found}")
+    helper = children(s.process.pid)
+    found = memory_has(helper[0], {**needles, "known": b"pin-source"})
+    ok(len(helper) == 1 and found == {"known"}, f"nor in the HSM helper: {found}")
 
 
 def test_revocations(s, machine, want):
@@ -334,10 +375,9 @@ def test_revocations(s, machine, want):
 
 def test_helper(s):
     """Without the HSM helper the service ends, and says so, to be started anew."""
-    with open(f"/proc/{s.process.pid}/task/{s.process.pid}/children") as f:
-        children = [int(x) for x in f.read().split()]
-    ok(len(children) == 1, "one child, the HSM helper")
-    os.kill(children[0], 9)
+    helper = children(s.process.pid)
+    ok(len(helper) == 1, "one child, the HSM helper")
+    os.kill(helper[0], 9)
     ok(s.process.wait(fixture.LIMIT * 2) == 1 and "code=hsm-helper" in s.log(),
        "ends when its helper has ended")
 
