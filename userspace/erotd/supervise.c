@@ -51,12 +51,13 @@ static bool expected(const struct erotd_launch *l, const struct erotd_child_msg 
 	}
 }
 
-static void end_by(struct erotd_launch *l, int num, const char *code, const char *text)
+/* @num: errno, or 0 when @text says it all */
+static void end_by(struct erotd_launch *l, const char *code, const char *text, int num)
 {
 	struct erot_error err;
 
-	erot_fail(&err, num, code, "%s%s%s", text, num != EPROTO ? ": " : "",
-		  num != EPROTO ? strerror(num) : "");
+	erot_fail(&err, num ?: EPROTO, code, "%s%s%s", text, num ? ": " : "",
+		  num ? strerror(num) : "");
 	erotd_launch_end(l, &err, EROTD_EXIT_SELF);
 }
 
@@ -85,7 +86,7 @@ static void on_child(void *ctx, uint32_t events)
 	if (ret || !expected(l, &msg, fd)) {
 		if (fd >= 0)
 			close(fd);
-		end_by(l, EPROTO, "sandbox", "the sandbox broke the protocol");
+		end_by(l, "sandbox", "the sandbox broke the protocol", 0);
 		return;
 	}
 	switch (msg.kind) {
@@ -94,7 +95,7 @@ static void on_child(void *ctx, uint32_t events)
 		l->bound = true;
 		ret = tell(l->mounter_sock.fd, EROTD_CHILD_MOUNT);
 		if (ret)
-			end_by(l, -ret, "mounter", "the mounter is gone");
+			end_by(l, "mounter", "the mounter is gone", -ret);
 		break;
 	case EROTD_CHILD_TERMINAL:
 		give_terminal(l, fd);
@@ -123,20 +124,20 @@ static void on_mounter(void *ctx, uint32_t events)
 	if (ret == -ECONNRESET) {
 		erotd_loop_del(&l->d->loop, &l->mounter_sock);
 		if (!l->mounted)
-			end_by(l, EPROTO, "mounter", "the mounter died");
+			end_by(l, "mounter", "the mounter died", 0);
 		return;
 	}
 	if (!ret && fd < 0 && msg.kind == EROTD_CHILD_ATTACHED && !l->attached) {
 		l->attached = true;
 		ret = tell(l->sock.fd, EROTD_CHILD_MAPS);
 		if (ret)
-			end_by(l, -ret, "sandbox", "the sandbox is gone");
+			end_by(l, "sandbox", "the sandbox is gone", -ret);
 	} else if (!ret && fd < 0 && msg.kind == EROTD_CHILD_MOUNTED && l->bound && !l->mounted) {
 		l->mounted = true;
 	} else if (!ret && fd < 0 && msg.kind == EROTD_CHILD_FAILED) {
 		erotd_launch_end(l, &msg.error, EROTD_EXIT_SELF);
 	} else {
-		end_by(l, EPROTO, "mounter", "the mounter broke the protocol");
+		end_by(l, "mounter", "the mounter broke the protocol", 0);
 	}
 }
 
