@@ -8,6 +8,8 @@
 
 mkdir -p root/bin root/data
 cp "$lib_dir/workload/probe" root/bin/probe
+cp root/bin/probe root/bin/unreadable
+chmod 111 root/bin/unreadable
 cat >root/data/show <<-'END'
 	echo == status
 	while read -r name value; do
@@ -31,6 +33,8 @@ cat >root/data/show <<-'END'
 	cat /proc/self/cgroup
 	echo == fds
 	ls /proc/self/fd
+	echo == dumpable
+	/bin/unreadable dumpable
 	echo == end
 END
 world_begin >begin.log 2>&1
@@ -135,6 +139,8 @@ same "its own terminals only" ptmx "$(part pts | xargs)"
 same "no /sys" "" "$(part sys)"
 same "its cgroup is the root" 0::/ "$(part cgroup)"
 same "descriptors: stdio, and that of ls" "0 1 2 3" "$(part fds | xargs)"
+
+same "what cannot be read cannot be dumped" "not dumpable" "$(part dumpable)"
 
 sed -i 's/"process": *{/"process": {"capabilities": ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"], '\
 '"user": {"uid": 1000, "gid": 100}, /' app.manifest

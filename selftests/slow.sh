@@ -83,8 +83,12 @@ clean "after the destroyed"
 same "each of the four has a record" "4 0" \
 	"$(find state/records -name '*.cms' | wc -l) $(find state/unaccounted -type f | wc -l)"
 
-# erotd dies: what waits for the disk cannot, and holds the session
+# erotd dies: what waits for the disk's metadata cannot, and holds the session. Freshly mounted,
+# nothing but the name of the file is in memory.
 authorise third '["/bin/hostname"]' >auth.log 2>&1
+umount disk
+mount -t ext4 "$disk" disk
+exec 7<disk/slow.payload
 rate 2
 begin third disk/slow.payload
 same "a last one waits" 0 $?
@@ -96,6 +100,7 @@ rm erotd.sock
 daemon_begin
 same "a new one takes the key away, the disk still hangs" 0 "$(stat_of keys)"
 rate max
+exec 7<&-
 clean "and reports it"
 same "one receipt is not waiting" "" "$(ls state/receipts)"
 finish

@@ -111,7 +111,6 @@ static void memory(void)
 
 	say("dumpable", prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
 	say("dumpable-high", syscall(SYS_prctl, HIGH | PR_SET_DUMPABLE, 1, 0, 0, 0));
-	printf("is-dumpable %d\n", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
 	say("ptracer", prctl(PR_SET_PTRACER, -1, 0, 0, 0));
 	say("ksm-process", prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0));
 	say("ksm-pages", madvise(page, 1 << 16, MADV_MERGEABLE));
@@ -223,6 +222,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "exec-memfd"))
 		return exec_memfd(argv[0]);
+	if (argc > 1 && !strcmp(argv[1], "dumpable"))
+		return puts(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) ? "dumpable" : "not dumpable") < 0;
 	whole_calls();
 	namespaces();
 	memory();
