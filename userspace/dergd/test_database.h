@@ -20,21 +20,28 @@
 
 /**
  * struct test_base - directory of a test
- * @dir:  removed at the end
- * @pg:   the server
- * @urls: of an empty database each
+ * @dir:   removed at the end
+ * @pg:    the server
+ * @owner: who started it, and stops it
+ * @urls:  of an empty database each
  */
 struct test_base {
 	char dir[64];
 	pid_t pg;
+	pid_t owner;
 	char urls[2][256];
 };
+
+static struct test_base *test_started;
+static inline void test_base_stop(struct test_base *b);
 
 static const char *const test_backends[] = { "sqlite", "postgresql" };
 
 static inline void test_bail(const char *what)
 {
 	printf("Bail out! %s\n", what);
+	if (test_started && test_started->owner == getpid())
+		test_base_stop(test_started);
 	exit(1);
 }
 
@@ -122,6 +129,8 @@ static inline void test_base_start(struct test_base *b)
 	snprintf(b->dir, sizeof(b->dir), "/tmp/erot-db-XXXXXX");
 	if (!mkdtemp(b->dir) || (pw && chown(b->dir, pw->pw_uid, pw->pw_gid)))
 		test_bail("no temporary directory");
+	b->owner = getpid();
+	test_started = b;
 	snprintf(b->urls[0], sizeof(b->urls[0]), "sqlite:%s/erot.db", b->dir);
 	test_pg_start(b);
 }
@@ -131,6 +140,7 @@ static inline void test_base_stop(struct test_base *b)
 	char *argv[] = { "rm", "-rf", "--", b->dir, NULL };
 	pid_t pid;
 
+	test_started = NULL;
 	if (b->pg > 0) {
 		kill(b->pg, SIGQUIT);
 		test_wait(b->pg);
