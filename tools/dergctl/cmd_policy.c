@@ -21,6 +21,7 @@
  * @policy:   file
  * @json:     explanation as JSON
  * @software: the machine has a software key
+ * @tenant:   of put and show
  */
 struct args {
 	struct erot_learn learn;
@@ -28,6 +29,7 @@ struct args {
 	const char *policy;
 	int json;
 	int software;
+	const char *tenant;
 };
 
 static int read_input(const char *path, size_t max, uint8_t **data, size_t *len,
@@ -274,6 +276,9 @@ static int parse_option(int c, struct args *a)
 	case 'j':
 		a->json = 1;
 		return 0;
+	case 't':
+		a->tenant = optarg;
+		return 0;
 	case 'o':
 		a->out = optarg;
 		return 0;
@@ -292,10 +297,12 @@ int cmd_policy(int argc, char **argv)
 		{ "max-unaccounted", required_argument, NULL, 'u' },
 		{ "policy", required_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "tenant", required_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct args a = { .learn = { .boot_pcr = EROT_BOOT_PCR, .host = EROT_HOST_ALL,
-				     .max_unaccounted = EROT_UNACCOUNTED_ANY } };
+				     .max_unaccounted = EROT_UNACCOUNTED_ANY },
+			  .tenant = "default" };
 	const char *verb;
 	int c, ret;
 
@@ -304,16 +311,22 @@ int cmd_policy(int argc, char **argv)
 		if (ret)
 			return ret;
 	}
-	if (optind + 2 > argc)
-		return cli_usage("policy learn, policy test or policy explain, and machine state");
+	if (optind == argc)
+		return cli_usage("policy learn, test, explain, put or show");
 	verb = argv[optind++];
+	if (!strcmp(verb, "show") && optind == argc)
+		return dergctl_policy_show(a.tenant);
+	if (!strcmp(verb, "put") && optind + 1 == argc)
+		return dergctl_policy_put(a.tenant, argv[optind]);
+	if (optind == argc)
+		return cli_usage("policy %s: a file is needed", verb);
 	if (!strcmp(verb, "learn")) {
 		if (!a.out)
 			return cli_usage("policy learn needs -o");
 		return learn(&a, argv + optind, (size_t)(argc - optind));
 	}
 	if (strcmp(verb, "test") && strcmp(verb, "explain"))
-		return cli_usage("policy learn, policy test or policy explain");
+		return cli_usage("policy learn, test, explain, put or show");
 	if (!a.policy || optind + 1 != argc)
 		return cli_usage("policy %s needs --policy and one machine state", verb);
 	return strcmp(verb, "test") ? explain(&a, argv[optind]) : test(&a, argv[optind]);

@@ -12,6 +12,10 @@ int dergctl_try(struct derg *d, struct erot_error *err);
 int dergctl_open(struct derg *d);
 void dergctl_close(struct derg *d);
 
+/* policy_store.c: exit codes */
+int dergctl_policy_put(const char *tenant, const char *path);
+int dergctl_policy_show(const char *tenant);
+
 int cmd_init(int argc, char **argv);
 int cmd_derive(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);

@@ -38,8 +38,10 @@ static const struct cli_command commands[] = {
 	{ "policy", cmd_policy,
 	  "learn [--pcrs LIST] [--boot-pcr N] [--host-state NAMES] [--event-log-optional] "
 	  "[--software-key] [--max-unaccounted N] -o POLICY STATE... | "
-	  "test|explain --policy POLICY [--software-key] [--json] STATE",
-	  "Make a PCR policy of known-good machines' state, try it, explain a mismatch" },
+	  "test|explain --policy POLICY [--software-key] [--json] STATE | "
+	  "put [--tenant T] POLICY | show [--tenant T]",
+	  "Make a PCR policy of known-good machines' state, try it, explain a mismatch; put one "
+	  "in force for a tenant" },
 	{ NULL, NULL, NULL, NULL },
 };
 
