@@ -17,6 +17,7 @@ usage()
 	  --tpm-state DIR  the same, and what makes it that TPM is kept in DIR
 	  --uefi           firmware (OVMF) that measures kernel, command line and initrd into the TPM
 	  --net            a network card: 10.0.2.15/24 in the guest, this host is 10.0.2.2
+	  --disk FILE      a read-only disk with the serial number "erot-data"
 	  --append STRING  more of a kernel command line; erot.open=1 is not implied
 	  --timeout SEC    hard limit (600)
 	  --name NAME      logs go to build/NAME.{console,kmsg} (guest)
@@ -34,7 +35,7 @@ die()
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
-memory=1024 swap='' tpm='' tpm_state='' uefi='' net='' append='' limit=600 name=guest result='' image=''
+memory=1024 swap='' tpm='' tpm_state='' uefi='' net='' disk='' append='' limit=600 name=guest result='' image=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	-m) memory=${2:?} && shift ;;
@@ -43,6 +44,7 @@ while [ $# -gt 0 ]; do
 	--tpm-state) tpm=1 tpm_state=${2:?} && shift ;;
 	--uefi) uefi=1 ;;
 	--net) net=1 ;;
+	--disk) disk=$(realpath "${2:?}") && shift ;;
 	--append) append=$2 && shift ;;
 	--timeout) limit=${2:?} && shift ;;
 	--name) name=${2:?} && shift ;;
@@ -121,26 +123,13 @@ printf '\n%*s' $((511 - $(stat -c %s "$work/command") % 512)) '' >>"$work/comman
 # State that is kept is made once, and has one user at a time.
 tpm_begin()
 {
-	local dir=${tpm_state:-$work/kept} state=tpm2-00.permall busy
+	local dir=${tpm_state:-$work/kept} busy
 
 	mkdir -p "$dir" "$work/new"
 	dir=$(realpath "$dir")
 	exec {busy}>"$dir/.in-use"
 	flock -n "$busy" || die "$dir is in use"
-	if [ ! -e "$dir/$state" ]; then
-		# Debian's configuration names a CA that only root can use
-		[ "$(id -u)" -eq 0 ] || {
-			mkdir "$work/config"
-			export XDG_CONFIG_HOME=$work/config
-			swtpm_setup --create-config-files >"$work/swtpm.log" 2>&1
-		} || die "swtpm_setup: $(tail -n 1 "$work/swtpm.log")"
-		swtpm_setup --tpm2 --tpmstate "$work/new" --pcr-banks sha256,sha384 --create-ek-cert \
-			--create-platform-cert --overwrite >"$work/swtpm.log" 2>&1 ||
-			die "swtpm_setup: $(grep -m 1 -iE 'error|fail|status [1-9]' "$work/swtpm.log" ||
-				tail -n 1 "$work/swtpm.log")"
-		cp "$work/new/$state" "$dir/$state.new"
-		mv "$dir/$state.new" "$dir/$state"
-	fi
+	"$top/qemu-test/tpm.sh" "$dir" "$work/new" || exit 125
 	# it goes into the background once its socket is there
 	swtpm socket --tpm2 --tpmstate "dir=$dir" --terminate --daemon \
 		--pid "file=$work/swtpm.pid" --ctrl "type=unixio,path=$work/tpm.sock" \
@@ -156,6 +145,10 @@ if [ -n "$swap" ]; then
 	truncate -s "$swap" "$work/swap"
 	devices+=(-drive "file=$work/swap,format=raw,if=none,id=swap,cache=unsafe"
 		-device "virtio-blk-pci,drive=swap,serial=erot-swap")
+fi
+if [ -n "$disk" ]; then
+	devices+=(-drive "file=$disk,format=raw,if=none,id=data,readonly=on"
+		-device "virtio-blk-pci,drive=data,serial=erot-data")
 fi
 if [ -n "$tpm" ]; then
 	tpm_begin
