@@ -14,6 +14,8 @@
 #include "common/io.h"
 #include "tools/ewc/derg.h"
 
+#define TENANT_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
 /**
  * struct field - an option and a key of the file
  */
@@ -114,8 +116,7 @@ int ewc_derg_call(const struct ewc_derg *d, const char *method, const char *path
 	char full[512];
 	int ret;
 
-	if (strspn(d->tenant, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") !=
-	    strlen(d->tenant) ||
+	if (strspn(d->tenant, TENANT_CHARS) != strlen(d->tenant) ||
 	    snprintf(full, sizeof(full), "/v1/tenants/%s/%s", d->tenant, path) >= (int)sizeof(full))
 		return erot_fail(err, EINVAL, "tenant",
 				 "a tenant's name has letters, digits, '-', '_' and '.'");

@@ -72,7 +72,8 @@ int attester_enrol(struct attester *a, json_t *nothing, json_t **answer, struct 
 	int ret;
 
 	(void)nothing;
-	ret = body && proof ? request(a, body, err) : erot_fail(err, ENOMEM, "no-memory", "request");
+	ret = body && proof ? request(a, body, err) :
+	      erot_fail(err, ENOMEM, "no-memory", "request");
 	if (!ret)
 		ret = attester_post(a, "machines", body, &asked, err);
 	if (ret == -EEXIST && !strcmp(err->code, "machine-enrolled")) {
@@ -81,7 +82,7 @@ int attester_enrol(struct attester *a, json_t *nothing, json_t **answer, struct 
 		goto out;
 	}
 	if (!ret)
-		ret = a->tpm ? prove_tpm(a, asked, proof, err) : prove_software(a, asked, proof, err);
+		ret = (a->tpm ? prove_tpm : prove_software)(a, asked, proof, err);
 	snprintf(path, sizeof(path), "machines/%s/activation", a->id);
 	if (!ret)
 		ret = attester_post(a, path, proof, answer, err);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * erot-attester: the provider command of erotd. A request on standard input, an answer on standard
- * output, exit status 0 granted, 3 refused; a refusal is an answer too: {"code": ..., "detail": ...}.
+ * output, exit status 0 granted, 3 refused. A refusal is an answer too:
+ * {"code": ..., "detail": ...}.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The machine's TPM, through tpm2-tss. The attestation key (AK) is a primary key of the endorsement
- * hierarchy: the TPM makes the same one from its seed each time, so that nothing has to be kept and a
- * reboot or a restart needs no new enrolment.
+ * hierarchy: the TPM makes the same one from its seed each time, so that nothing has to be kept and
+ * a reboot or a restart needs no new enrolment.
  */
 #ifndef ATTESTER_TPM_H
 #define ATTESTER_TPM_H

@@ -95,7 +95,8 @@ static int check_label(const char *label, struct erot_error *err)
 		;
 	if (!*label || *p || p - label > CLIENT_LABEL_MAX)
 		return erot_fail(err, EINVAL, "client-label",
-				 "a client's label is 1 to %d printable characters", CLIENT_LABEL_MAX);
+				 "a client's label is 1 to %d printable characters",
+				 CLIENT_LABEL_MAX);
 	return 0;
 }
 

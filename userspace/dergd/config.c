@@ -165,9 +165,9 @@ int derg_config_write(const char *path, const struct derg_config *c, struct erot
 		     "database = %s\n"
 		     "\n# origin of the transparency log; it can't be changed later\n"
 		     "log_name = %s\n"
-		     "\n# certificates of those who make TPMs, PEM; without it no TPM can be enrolled\n"
+		     "\n# certificates of those who make TPMs, PEM; without it none can be enrolled\n"
 		     "%sek_roots = %s\n"
-		     "\n# required: releases need a quote under the tenant's policy; none: for trying out\n"
+		     "\n# required: a release needs a quote under the policy; none: for trying out\n"
 		     "attestation = %s\n"
 		     "\n# host states that every receipt demands\n"
 		     "require_host = %s\n"
@@ -175,7 +175,8 @@ int derg_config_write(const char *path, const struct derg_config *c, struct erot
 		     "grace_seconds = %u\nevidence_seconds = %u\n",
 		     c->token, c->softhsm_conf[0] ? "softhsm_conf = " : "", c->softhsm_conf,
 		     c->softhsm_conf[0] ? "\n" : "", c->database, c->log_name,
-		     c->ek_roots[0] ? "" : "#", c->ek_roots[0] ? c->ek_roots : "/etc/erot/ek-roots.pem",
+		     c->ek_roots[0] ? "" : "#",
+		     c->ek_roots[0] ? c->ek_roots : "/etc/erot/ek-roots.pem",
 		     c->attested ? "required" : "none", host, c->challenge_seconds,
 		     c->valid_seconds, c->receipt_seconds, c->grace_seconds,
 		     c->evidence_seconds) < 0)

@@ -50,7 +50,8 @@ static int check_software(struct db *db, const struct enrolling *e, struct erot_
 	allowed = policy.allow_software;
 	erot_policy_free(&policy);
 	return allowed ? 0 : erot_fail(err, EPERM, "software-key",
-				       "the policy of tenant %s accepts no software keys", e->tenant);
+				       "the policy of tenant %s accepts no software keys",
+				       e->tenant);
 }
 
 static int enrol_work(struct db *db, void *ctx, struct erot_error *err)
@@ -116,7 +117,8 @@ static int enrol_tpm(struct derg *d, struct enrolling *e, struct enrol_answer *o
 	int ret;
 
 	if (!d->a->ek_roots)
-		return erot_fail(err, EPERM, "ek-roots", "no TPM can be enrolled: ek_roots is not set");
+		return erot_fail(err, EPERM, "ek-roots",
+				 "no TPM can be enrolled: ek_roots is not set");
 	ret = erot_ek_verify(in->ek_cert, in->ek_cert_len, d->a->ek_roots, e->now, &ek, err);
 	if (!ret)
 		ret = erot_ak_check(in->ak_public, in->ak_public_len, &ak, err);

@@ -264,8 +264,8 @@ static int drain_work(struct db *db, void *ctx, struct erot_error *err)
 	if (ret)
 		return ret;
 	if (w->e->state == EPOCH_DESTROYED)
-		return erot_fail(err, EALREADY, "epoch-destroyed", "epoch %" PRIu32 " of %s is gone",
-				 w->number, w->tenant);
+		return erot_fail(err, EALREADY, "epoch-destroyed",
+				 "epoch %" PRIu32 " of %s is gone", w->number, w->tenant);
 	if (w->e->state == EPOCH_ACTIVE)
 		return set_state(db, w->e, EPOCH_DRAINING, false, w->now, err);
 	return 0;
@@ -313,7 +313,7 @@ int epoch_destroy(struct derg *d, const char *tenant, uint32_t number, bool forc
 		return erot_fail(err, EBUSY, "epoch-in-use",
 				 "epoch %" PRIu32 " of %s drains; destroy it in %" PRIu64 " s",
 				 number, tenant, free_at - now + 1);
-	/* the token first: a record that claimed too much would be worse than one that lags behind */
+	/* the token first: a record that claims too much is worse than one that lags behind */
 	epoch_root(e, label);
 	ret = hsm_destroy(&d->a->hsm, label, err);
 	if (ret && ret != -ENOENT)

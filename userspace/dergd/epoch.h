@@ -50,7 +50,7 @@ int epoch_seed(const struct epoch *e, const struct erot_grant_info *g,
 int epoch_load(struct db *db, const char *tenant, uint32_t number, struct epoch *e,
 	       struct erot_error *err);
 
-/* The one that new launches belong to; 0: the newest active. "epoch-unknown", "epoch-not-active". */
+/* That of new launches; 0: the newest active. "epoch-unknown", "epoch-not-active". */
 int epoch_active(struct db *db, const char *tenant, uint32_t number, struct epoch *e,
 		 struct erot_error *err);
 

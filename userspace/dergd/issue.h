@@ -79,8 +79,8 @@ struct derg_receipt_request {
 /**
  * derg_receipt() - authorise one launch
  * @err: in this order: "cms-..." of the statement, "statement-...", "envelope-...",
- *	 "ewc-manifest", "tenant-mismatch", "order-customer" (unknown key), "cms-..." of the order, "order-...",
- *	 "receipt-validity", "statement-unknown", "statement-spent", "machine-revoked",
+ *	 "ewc-manifest", "tenant-mismatch", "order-customer" (unknown key), "cms-..." of the order,
+ *	 "order-...", "receipt-validity", "statement-unknown", "statement-spent", "machine-revoked",
  *	 "machine-pending", "policy-changed", "epoch-..."
  *
  * One key statement, one receipt: asking again with the same order gives the receipt that was made,

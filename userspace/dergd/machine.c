@@ -98,7 +98,8 @@ int machine_name(struct db *db, const char *tenant, const void *spki, size_t len
 
 	if (erot_sha256(spki, len, id))
 		return erot_fail(err, EIO, "crypto", "SHA-256");
-	ret = db_run(db, err, NULL, "INSERT INTO machine (tenant, id, state, software, spki, created) "
+	ret = db_run(db, err, NULL, "INSERT INTO machine "
+		     "(tenant, id, state, software, spki, created) "
 		     "VALUES ($1, $2, 'pending', 0, $3, $4) ON CONFLICT DO NOTHING",
 		     DB_ARGS(db_text(tenant), db_blob(id, sizeof(id)), db_blob(spki, len),
 			     db_int(now)));
@@ -169,7 +170,8 @@ static int revoke_work(struct db *db, void *ctx, struct erot_error *err)
 	ret = machine_load(db, w->tenant, w->id, &m, err);
 	if (ret || m.state == MACHINE_REVOKED)
 		return ret;
-	ret = db_run(db, err, NULL, "UPDATE machine SET state = 'revoked', revoked = $3, secret = NULL "
+	ret = db_run(db, err, NULL, "UPDATE machine "
+		     "SET state = 'revoked', revoked = $3, secret = NULL "
 		     "WHERE tenant = $1 AND id = $2",
 		     DB_ARGS(db_text(w->tenant), db_blob(w->id, EROT_DIGEST_SIZE),
 			     db_int(w->now)));

@@ -30,7 +30,8 @@ static int take_one(struct db_rows *rows, int ret, const char *tenant, uint8_t *
 		ret = end;
 	if (!ret && !found)
 		return erot_fail(err, ENOENT, "policy-none",
-				 "tenant %s has no such policy; dergctl policy put sets one", tenant);
+				 "tenant %s has no such policy; dergctl policy put sets one",
+				 tenant);
 	if (ret) {
 		free(*text);
 		*text = NULL;

@@ -83,7 +83,8 @@ static int revoke_work(struct db *db, void *ctx, struct erot_error *err)
 	if (strcmp(now.state, "ready") && strcmp(now.state, "expired"))
 		return erot_fail(err, EPERM, "receipt-spent",
 				 "too late: this receipt was released already");
-	ret = db_run(db, err, NULL, "INSERT INTO revocation (tenant, kind, subject, reason, created) "
+	ret = db_run(db, err, NULL, "INSERT INTO revocation "
+		     "(tenant, kind, subject, reason, created) "
 		     "VALUES ($1, 'receipt', $2, $3, $4)",
 		     DB_ARGS(db_text(a->tenant), db_blob(a->digest, EROT_DIGEST_SIZE),
 			     db_text(a->reason), db_int(a->now)));

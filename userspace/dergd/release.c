@@ -97,7 +97,8 @@ static int use_challenge(struct db *db, const struct release_case *c,
 	/* without attestation: one of our own, so that the tables need no exception */
 	if (erot_random(challenge, DERG_CHALLENGE_SIZE))
 		return erot_fail(err, EIO, "crypto", "no random numbers");
-	return db_run(db, err, NULL, "INSERT INTO challenge (challenge, tenant, machine, expires, used) "
+	return db_run(db, err, NULL, "INSERT INTO challenge "
+		      "(challenge, tenant, machine, expires, used) "
 		      "VALUES ($1, $2, $3, $4, $4)",
 		      DB_ARGS(db_blob(challenge, DERG_CHALLENGE_SIZE), db_text(c->tenant),
 			      db_blob(c->machine.id, EROT_DIGEST_SIZE), db_int(c->now)));

@@ -7,9 +7,10 @@
  *	machine		"machine-unknown", "machine-mismatch", "machine-revoked", "machine-pending"
  *	policy		"policy-none", "policy-changed"
  *	quote		"quote-..."; of a software key "softkey-signature"
- *	challenge	"challenge-unknown", "challenge-machine", "challenge-used", "challenge-expired"
- *	state		"software-key", "event-log-...", "pcr-...", "boot-key-pcr", "module-version",
- *			"host-state": as of erot_policy_check()
+ *	challenge	"challenge-unknown", "challenge-machine", "challenge-used",
+ *			"challenge-expired"
+ *	state		"software-key", "event-log-...", "pcr-...", "boot-key-pcr",
+ *			"module-version", "host-state": as of erot_policy_check()
  *	validity	"receipt-not-yet-valid", "receipt-expired"
  *	host		"host-state": what the receipt itself demands
  *	order		"receipt-unknown", "cms-..." of the order, "order-..."
@@ -341,7 +342,8 @@ static int check_unaccounted(struct db *db, struct release_case *c, struct erot_
 	if (c->policy.max_unaccounted == EROT_UNACCOUNTED_ANY)
 		return 0;
 	ret = unaccounted_count(db, c->tenant, c->machine.id,
-				c->machine.software ? 0 : c->quote.reset_count, c->now, &count, err);
+				c->machine.software ? 0 : c->quote.reset_count, c->now, &count,
+				err);
 	if (ret || count <= c->policy.max_unaccounted)
 		return ret;
 	return erot_fail(err, EPERM, "machine-unaccounted",

@@ -198,7 +198,8 @@ static int get_work(struct db *db, void *ctx, struct erot_error *err)
 	int ret, end;
 
 	derg_issued_free(g->out);
-	ret = db_query(db, err, &rows, "SELECT cms FROM statement WHERE digest = $1 AND tenant = $2",
+	ret = db_query(db, err, &rows, "SELECT cms FROM statement "
+		       "WHERE digest = $1 AND tenant = $2",
 		       DB_ARGS(db_blob(g->digest, EROT_DIGEST_SIZE), db_text(g->tenant)));
 	if (!ret && db_next(rows)) {
 		cms = db_get_blob(rows, 0, &g->out->cms_len);

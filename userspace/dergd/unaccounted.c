@@ -67,7 +67,8 @@ static int sweep_work(struct db *db, void *ctx, struct erot_error *err)
 	ret = read_due(db, s, err);
 	for (i = 0; !ret && i < s->count; i++) {
 		l = &s->batch[i];
-		ret = db_run(db, err, NULL, "INSERT INTO unaccounted (receipt, tenant, machine, since) "
+		ret = db_run(db, err, NULL, "INSERT INTO unaccounted "
+			     "(receipt, tenant, machine, since) "
 			     "VALUES ($1, $2, $3, $4)",
 			     DB_ARGS(db_blob(l->receipt, sizeof(l->receipt)), db_text(l->tenant),
 				     db_blob(l->machine, sizeof(l->machine)), db_int(s->now)));
@@ -115,7 +116,7 @@ int unaccounted_count(struct db *db, const char *tenant, const uint8_t machine[E
 	return db_end(rows, err);
 }
 
-/* A quote proves it for every launch before the reset, overdue or not; only overdue ones are recorded. */
+/* A quote accounts for every launch before the reset; only overdue ones are recorded. */
 static int read_open(struct db *db, const char *tenant, const uint8_t *machine,
 		     uint32_t reset_count, struct sweep *s, struct erot_error *err)
 {

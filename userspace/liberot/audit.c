@@ -91,14 +91,16 @@ static int check_destruction(struct audit *a, struct erot_error *err)
 	int ret;
 
 	if (!a->destruction_cms.data)
-		return erot_fail(err, ENODATA, "audit-destruction", "there is no destruction record");
+		return erot_fail(err, ENODATA, "audit-destruction",
+				 "there is no destruction record");
 	ret = erot_cms_verify(a->destruction_cms.data, a->destruction_cms.len, a->in->cert,
 			      &a->destruction, &a->destruction_len, err);
 	if (!ret)
 		ret = erot_destruction_parse(a->destruction, a->destruction_len, &a->d, err);
 	if (!ret && memcmp(a->d.evidence.receipt, a->r.digest, EROT_DIGEST_SIZE))
 		ret = erot_fail_digests(err, EKEYREJECTED, "destruction-receipt", a->r.digest,
-					a->d.evidence.receipt, "the record is about another launch");
+					a->d.evidence.receipt,
+					"the record is about another launch");
 	return ret;
 }
 

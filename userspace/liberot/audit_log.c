@@ -17,7 +17,8 @@ static int certified_key(struct audit *a, uint8_t pk[EROT_KEY_SIZE], char *name,
 
 	cert = d2i_X509(NULL, &p, a->log_der.len);
 	if (!cert || p != a->log_der.data + a->log_der.len)
-		ret = erot_fail(err, EBADMSG, "log-certificate", "the log's certificate is malformed");
+		ret = erot_fail(err, EBADMSG, "log-certificate",
+				"the log's certificate is malformed");
 	else if (X509_verify(cert, X509_get0_pubkey(a->in->cert)) != 1)
 		ret = erot_fail(err, EKEYREJECTED, "log-certificate",
 				"the log's certificate is not by the provider's key");

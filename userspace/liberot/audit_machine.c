@@ -54,7 +54,8 @@ int audit_machine(struct audit *a, struct erot_error *err)
 	int ret = 0;
 
 	if (!a->enrolment.data)
-		return erot_fail(err, ENODATA, "audit-enrolment", "the bundle has no enrolment record");
+		return erot_fail(err, ENODATA, "audit-enrolment",
+				 "the bundle has no enrolment record");
 	if (erot_sha256(a->enrolment.data, a->enrolment.len, digest))
 		return erot_fail(err, EIO, "crypto", "SHA-256");
 	if (memcmp(digest, a->r.grant.enrolment, sizeof(digest)))
@@ -62,7 +63,8 @@ int audit_machine(struct audit *a, struct erot_error *err)
 					 digest, "the receipt names another enrolment record");
 	record = parse(&a->enrolment);
 	if (!record)
-		return erot_fail(err, EBADMSG, "audit-enrolment", "the enrolment record is not JSON");
+		return erot_fail(err, EBADMSG, "audit-enrolment",
+				 "the enrolment record is not JSON");
 	a->software = !strcmp(text(record, "kind"), "software");
 	if (strcmp(text(record, "tenant"), a->tenant))
 		ret = erot_fail(err, EKEYREJECTED, "audit-tenant", "enrolled for another tenant");
@@ -150,8 +152,8 @@ static int qualifying(const struct audit *a, uint8_t out[EROT_DIGEST_SIZE], stru
 }
 
 /* A quote or a software key's signature over @want->qualifying, as @json has it. */
-static int check_quote(const struct audit *a, const json_t *json, const struct erot_quote_want *want,
-		       struct erot_quote_info *info, struct erot_error *err)
+static int check_quote(const struct audit *a, const json_t *json,
+		       const struct erot_quote_want *want, struct erot_quote_info *info, struct erot_error *err)
 {
 	const struct erot_grant_info *g = &a->r.grant;
 	struct audit_bytes attest = { NULL, 0 }, sig = { NULL, 0 };

@@ -46,7 +46,8 @@ static int set_options(struct erot_service *s, const struct erot_service_config 
 	ret |= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	ret |= curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	ret |= curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-	ret |= curl_easy_setopt(curl, CURLOPT_PROXY, "");	/* no proxies from the environment */
+	/* no proxies from the environment */
+	ret |= curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	ret |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	ret |= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT);
 	ret |= curl_easy_setopt(curl, CURLOPT_TIMEOUT, c->timeout ? (long)c->timeout : TIMEOUT);
@@ -129,7 +130,8 @@ static int transport_error(struct erot_service *s, CURLcode code, struct erot_er
 	case CURLE_SSL_ISSUER_ERROR:
 		return erot_fail(err, EKEYREJECTED, "service-tls", "%s: %s", s->url, why);
 	case CURLE_WRITE_ERROR:
-		return erot_fail(err, EPROTO, "service-answer", "%s: the answer is too long", s->url);
+		return erot_fail(err, EPROTO, "service-answer", "%s: the answer is too long",
+				 s->url);
 	default:
 		return erot_fail(err, ECONNRESET, "service-lost", "%s: %s", s->url, why);
 	}
@@ -224,7 +226,8 @@ int erot_service_call(struct erot_service *s, const char *method, const char *pa
 	if (status < 200 || status >= 300)
 		ret = refusal(s, status, json, err);
 	else if (answer && !json_is_object(json))
-		ret = erot_fail(err, EPROTO, "service-answer", "%s: the answer is not JSON", s->url);
+		ret = erot_fail(err, EPROTO, "service-answer", "%s: the answer is not JSON",
+				s->url);
 out:
 	erot_buf_free(&s->answer);
 	if (!ret && answer)

@@ -41,12 +41,13 @@ void erot_service_close(struct erot_service *service);
  * @path:   begins with "/v1/", escaped where it must be
  * @body:   borrowed; NULL: none
  * @answer: new reference; may be NULL
- * @err:    "service-unreachable" (nothing was sent), "service-tls", "service-lost" (it may have been
- *          done), "service-answer" (malformed); else the code of the service's refusal, with
+ * @err:    "service-unreachable" (nothing was sent), "service-tls", "service-lost" (it may have
+ *          been done), "service-answer" (malformed); else the code of the service's refusal, with
  *          expected and actual where it gave them
  *
  * Return: 0; -EHOSTUNREACH, -ECONNRESET, -EPROTO, -EKEYREJECTED (TLS); for a refusal -ENOENT (404),
- * -EEXIST (409), -EINVAL (other 4xx but 401 and 403), -EACCES (401, 403), -EAGAIN (429, 503) or -EIO.
+ * -EEXIST (409), -EINVAL (other 4xx but 401 and 403), -EACCES (401, 403), -EAGAIN (429, 503) or
+ * -EIO.
  */
 int erot_service_call(struct erot_service *service, const char *method, const char *path,
 		      const json_t *body, json_t **answer, struct erot_error *err);
