@@ -59,8 +59,8 @@ WORKLOADS    := $(patsubst selftests/workload/%.c,$(BUILD)/selftests/workload/%,
 
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
-.PHONY: all module userspace tests image deps check check-host check-guest check-all demo demo-run \
-	static install uninstall clean help FORCE
+.PHONY: all module userspace tests image deps check check-host check-guest check-all check-fuzz demo \
+	demo-run static install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -75,6 +75,7 @@ help:
 	@echo "make check        deps, build, every test: on the host, then in a virtual machine"
 	@echo "make check-host   the tests that need no kernel module"
 	@echo "make check-guest  the tests in a virtual machine"
+	@echo "make check-fuzz   the parsers under libFuzzer, FUZZ_SECONDS (30) each"
 	@echo "make static       the static checks (tools/check.sh)"
 	@echo "make demo         deps, build, then one encrypted workload from package to proof"
 	@echo "make install      programs, headers, manual pages, unit and module; DESTDIR= and PREFIX="
@@ -186,6 +187,9 @@ check-host: userspace tests
 
 check-guest: all tests
 	@qemu-test/check.sh guest
+
+check-fuzz:
+	@fuzz/run.sh
 
 static:
 	@tools/check.sh
