@@ -4,6 +4,7 @@
 
 #include <time.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "common/buf.h"
@@ -61,6 +62,27 @@ static void refuse_file(const char *file, const struct erot_ek_roots *roots, uin
 	tap_ok(!ek, "and no key comes out of it");
 }
 
+/* One that cannot be read is not passed over, whatever stands before it. */
+static void test_malformed_root(void)
+{
+	struct erot_error err = { 0 };
+	struct erot_ek_roots *none;
+	struct erot_buf pem = { 0 };
+	uint8_t *cert;
+	size_t len;
+
+	cert = test_read("ca/issuercert.pem", &len);
+	erot_buf_add(&pem, cert, len);
+	memcpy(strstr((char *)cert, "MII"), "!!!", 3);
+	erot_buf_add(&pem, cert, len);
+	tap_refused(erot_ek_roots_load(cert, len, &none, &err), EBADMSG, &err, "ek-roots",
+		    "malformed root");
+	tap_refused(erot_ek_roots_load(pem.data, pem.len, &none, &err), EBADMSG, &err, "ek-roots",
+		    "malformed root behind a good one");
+	erot_buf_free(&pem);
+	free(cert);
+}
+
 static void test_certificates(void)
 {
 	struct erot_ek_roots *roots = roots_of("ca", true), *bare = roots_of("ca", false);
@@ -97,11 +119,7 @@ static void test_certificates(void)
 	tap_refused(erot_ek_roots_load("", 0, &none, &err), EBADMSG, &err, "ek-roots", "no roots");
 	tap_refused(erot_ek_roots_load("x\n", 2, &none, &err), EBADMSG, &err, "ek-roots",
 		    "no PEM");
-	cert = test_read("ca/issuercert.pem", &len);
-	memcpy(strstr((char *)cert, "MII"), "!!!", 3);
-	tap_refused(erot_ek_roots_load(cert, len, &none, &err), EBADMSG, &err, "ek-roots",
-		    "malformed root");
-	free(cert);
+	test_malformed_root();
 	erot_ek_roots_free(roots);
 	erot_ek_roots_free(bare);
 	erot_ek_roots_free(foreign);
@@ -428,6 +446,22 @@ static EVP_PKEY *read_key(const char *handle)
 	return key;
 }
 
+static EVP_PKEY *exponent_3(void)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	BIGNUM *e = BN_new();
+	EVP_PKEY *key = NULL;
+
+	BN_set_word(e, 3);
+	if (EVP_PKEY_keygen_init(ctx) != 1 || EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048) != 1 ||
+	    EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, e) != 1 ||
+	    EVP_PKEY_generate(ctx, &key) != 1)
+		test_die("key");
+	BN_free(e);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 static void test_activations(void)
 {
 	struct erot_ek_roots *roots = roots_of("ca", true);
@@ -452,6 +486,10 @@ static void test_activations(void)
 	test_activation(p256, "p256.ctx", "ak", true, "P-256");
 	tap_refused(erot_credential_make(odd, ak.name, "x", 1, &c, &err), EKEYREJECTED, &err,
 		    "ek-key", "P-521");
+	EVP_PKEY_free(odd);
+	odd = exponent_3();
+	tap_refused(erot_credential_make(odd, ak.name, "x", 1, &c, &err), EKEYREJECTED, &err,
+		    "ek-key", "exponent 3");
 	EVP_PKEY_free(rsa);
 	/* made for the other TPM: certificate and name are genuine, but not of the same TPM */
 	if (verify_file("b/ek-rsa2048.crt", roots, now, &rsa, &err) ||
