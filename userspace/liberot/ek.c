@@ -19,12 +19,11 @@
 
 /**
  * struct erot_ek_roots - whose certificates are accepted
- * @store:         self-signed ones, trusted
- * @intermediates: others, only to build a path with
+ * @store: without X509_V_FLAG_PARTIAL_CHAIN: only what is self-signed ends a path, the others are
+ *         parts of one
  */
 struct erot_ek_roots {
 	X509_STORE *store;
-	STACK_OF(X509) *intermediates;
 };
 
 static int bad_roots(struct erot_error *err, const char *why)
@@ -33,28 +32,18 @@ static int bad_roots(struct erot_error *err, const char *why)
 	return erot_fail(err, EBADMSG, "ek-roots", "roots of endorsement keys: %s", why);
 }
 
-/* Takes over @cert. */
-static int add(struct erot_ek_roots *roots, X509 *cert)
-{
-	int good;
-
-	if (X509_get_extension_flags(cert) & EXFLAG_SS)
-		good = X509_STORE_add_cert(roots->store, cert);
-	else
-		good = X509_add_cert(roots->intermediates, cert, X509_ADD_FLAG_UP_REF);
-	X509_free(cert);
-	return good ? 0 : -ENOMEM;
-}
-
 static int add_all(struct erot_ek_roots *roots, BIO *bio, struct erot_error *err)
 {
 	unsigned int n = 0;
 	unsigned long why;
 	X509 *cert;
+	int good;
 
 	ERR_clear_error();
 	while ((cert = PEM_read_bio_X509(bio, NULL, NULL, ""))) {
-		if (add(roots, cert))
+		good = X509_STORE_add_cert(roots->store, cert);
+		X509_free(cert);
+		if (!good)
 			return erot_fail(err, ENOMEM, "no-memory", "roots of endorsement keys");
 		n++;
 	}
@@ -75,13 +64,11 @@ int erot_ek_roots_load(const void *pem, size_t len, struct erot_ek_roots **roots
 	*roots = NULL;
 	if (len && len <= ROOTS_MAX)
 		bio = BIO_new_mem_buf(pem, (int)len);
-	if (r) {
+	if (r)
 		r->store = X509_STORE_new();
-		r->intermediates = sk_X509_new_null();
-	}
 	if (!bio)
 		ret = bad_roots(err, "of an impossible length");
-	else if (!r || !r->store || !r->intermediates)
+	else if (!r || !r->store)
 		ret = erot_fail(err, ENOMEM, "no-memory", "roots of endorsement keys");
 	else
 		ret = add_all(r, bio, err);
@@ -98,7 +85,6 @@ void erot_ek_roots_free(struct erot_ek_roots *roots)
 	if (!roots)
 		return;
 	X509_STORE_free(roots->store);
-	sk_X509_pop_free(roots->intermediates, X509_free);
 	free(roots);
 }
 
@@ -137,7 +123,7 @@ static int check_chain(X509 *cert, const struct erot_ek_roots *roots, uint64_t n
 	X509_VERIFY_PARAM *param;
 	int why, ret = 0;
 
-	if (!ctx || !X509_STORE_CTX_init(ctx, roots->store, cert, roots->intermediates)) {
+	if (!ctx || !X509_STORE_CTX_init(ctx, roots->store, cert, NULL)) {
 		X509_STORE_CTX_free(ctx);
 		return erot_fail(err, ENOMEM, "no-memory", "endorsement key: out of memory");
 	}

@@ -69,8 +69,7 @@ int erot_quote_parse(const void *attest, size_t len, struct erot_quote_info *out
 
 	memset(out, 0, sizeof(*out));
 	memcpy(out->digest, q->pcrDigest.buffer, EROT_DIGEST_SIZE);
-	if (a.extraData.size > sizeof(out->extra))
-		return syntax(err, "too much qualifying data");
+	_Static_assert(sizeof(a.extraData.buffer) <= sizeof(out->extra), "there is room");
 	memcpy(out->extra, a.extraData.buffer, a.extraData.size);
 	out->extra_len = a.extraData.size;
 	out->clock = a.clockInfo.clock;

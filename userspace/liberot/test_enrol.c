@@ -14,28 +14,30 @@
 
 #define ATTRIBUTES	6	/* offset in TPM2B_PUBLIC: size, type, name algorithm */
 
-static struct erot_ek_roots *roots_of(const char *authority, bool issuer)
+static struct erot_ek_roots *roots_of(const char *authority, bool with_root, bool with_issuer)
 {
 	struct erot_error err = { 0 };
 	struct erot_ek_roots *roots;
-	uint8_t *root, *more = NULL;
+	uint8_t *cert;
 	struct erot_buf pem = { 0 };
 	char file[64];
 	size_t len;
 
-	snprintf(file, sizeof(file), "%s/swtpm-localca-rootca-cert.pem", authority);
-	root = test_read(file, &len);
-	erot_buf_add(&pem, root, len);
-	if (issuer) {
+	if (with_root) {
+		snprintf(file, sizeof(file), "%s/swtpm-localca-rootca-cert.pem", authority);
+		cert = test_read(file, &len);
+		erot_buf_add(&pem, cert, len);
+		free(cert);
+	}
+	if (with_issuer) {
 		snprintf(file, sizeof(file), "%s/issuercert.pem", authority);
-		more = test_read(file, &len);
-		erot_buf_add(&pem, more, len);
+		cert = test_read(file, &len);
+		erot_buf_add(&pem, cert, len);
+		free(cert);
 	}
 	if (erot_ek_roots_load(pem.data, pem.len, &roots, &err))
 		test_die(err.text);
 	erot_buf_free(&pem);
-	free(root);
-	free(more);
 	return roots;
 }
 
@@ -85,8 +87,10 @@ static void test_malformed_root(void)
 
 static void test_certificates(void)
 {
-	struct erot_ek_roots *roots = roots_of("ca", true), *bare = roots_of("ca", false);
-	struct erot_ek_roots *foreign = roots_of("foreign", true), *none;
+	struct erot_ek_roots *roots = roots_of("ca", true, true), *none;
+	struct erot_ek_roots *bare = roots_of("ca", true, false);
+	struct erot_ek_roots *rootless = roots_of("ca", false, true);
+	struct erot_ek_roots *foreign = roots_of("foreign", true, true);
 	uint64_t now = (uint64_t)time(NULL);
 	struct erot_error err = { 0 };
 	EVP_PKEY *ek;
@@ -101,6 +105,8 @@ static void test_certificates(void)
 	EVP_PKEY_free(ek);
 	refuse_file("a/ek-rsa2048.crt", foreign, now, EKEYREJECTED, "ek-chain", "foreign roots");
 	refuse_file("a/ek-rsa2048.crt", bare, now, EKEYREJECTED, "ek-chain", "issuer is unknown");
+	refuse_file("a/ek-rsa2048.crt", rootless, now, EKEYREJECTED, "ek-chain",
+		    "an issuer without its root is no root");
 	refuse_file("a/ek-rsa2048.crt", roots, now - 86400 * 30, EKEYEXPIRED, "ek-expired",
 		    "not yet valid");
 	refuse_file("ca/issuercert.pem", roots, now, EKEYREJECTED, "ek-usage", "an authority's");
@@ -122,6 +128,7 @@ static void test_certificates(void)
 	test_malformed_root();
 	erot_ek_roots_free(roots);
 	erot_ek_roots_free(bare);
+	erot_ek_roots_free(rootless);
 	erot_ek_roots_free(foreign);
 }
 
@@ -464,7 +471,7 @@ static EVP_PKEY *exponent_3(void)
 
 static void test_activations(void)
 {
-	struct erot_ek_roots *roots = roots_of("ca", true);
+	struct erot_ek_roots *roots = roots_of("ca", true, true);
 	uint64_t now = (uint64_t)time(NULL);
 	struct erot_error err = { 0 };
 	EVP_PKEY *rsa, *p384, *p256, *odd = EVP_EC_gen("P-521");

@@ -146,6 +146,8 @@ static void test_form(void)
 	refuse(&m, EKEYREJECTED, "quote-pcrs", "another digest");
 	m.a.extraData.size = 33;
 	refuse(&m, EKEYREJECTED, "quote-qualifying-data", "qualifying data and a byte more");
+	m.a.extraData.size = 64;
+	refuse(&m, EKEYREJECTED, "quote-qualifying-data", "as much of it as there can be");
 	m.a.extraData.size = 31;
 	refuse(&m, EKEYREJECTED, "quote-qualifying-data", "qualifying data a byte short");
 	m.a.extraData.size = 0;
