@@ -135,7 +135,9 @@ def test_json(s):
             "json-syntax", "a secret where none belongs")
     refused(request(s, "POST", "/v1/echo", body='{"text":"%s-and-more-than-16"}' % secret), 400,
             "json-value", "a secret that is too long")
-    s.wait_log("code=json-value")
+    refused(request(s, "POST", "/v1/echo", body='{"text":"a","%s":1}' % secret), 400,
+            "json-unknown", "a secret as a name")
+    s.wait_log("code=json-unknown")
     ok(secret not in s.log(), "no body in the log")
 
 
