@@ -42,14 +42,20 @@ static int rewritten(struct erot_error *err, uint64_t size)
 			 (unsigned long long)size);
 }
 
+#define NO_ENTRY	UINT64_MAX
+
 /**
- * struct view - a tree that is to be signed
- * @last: what it must continue
- * @now:  filled
+ * struct view - a tree that is to be signed, and a proof in it, from one snapshot
+ * @last:  what it must continue
+ * @index: of the entry that is to be proved, or NO_ENTRY
+ * @now:   filled
+ * @proof: filled
  */
 struct view {
 	struct erot_checkpoint last;
+	uint64_t index;
 	struct erot_checkpoint now;
+	struct erot_tlog_proof proof;
 };
 
 static int read_view(struct db *db, void *ctx, struct erot_error *err)
@@ -60,14 +66,15 @@ static int read_view(struct db *db, void *ctx, struct erot_error *err)
 
 	ret = log_size(db, &v->now.size, err);
 	if (!ret)
-		ret = log_root(db, v->now.size, v->now.root, err);
-	if (ret)
+		ret = erot_tlog_root(v->now.size, log_fetch, db, v->now.root, err);
+	if (!ret && v->index != NO_ENTRY)
+		ret = erot_tlog_prove_inclusion(v->index, v->now.size, log_fetch, db, &v->proof,
+						err);
+	if (ret || !v->last.origin[0])
 		return ret;
-	if (!v->last.origin[0])
-		return 0;
 	if (v->last.size > v->now.size)
 		return rewritten(err, v->last.size);
-	ret = log_root(db, v->last.size, root, err);
+	ret = erot_tlog_root(v->last.size, log_fetch, db, root, err);
 	if (!ret && memcmp(root, v->last.root, sizeof(root)))
 		ret = rewritten(err, v->last.size);
 	return ret;
@@ -140,20 +147,16 @@ static void store_sometimes(struct log *log, struct db *db, bool now)
 		log->stored = log->last.size;
 }
 
-/* Makes log->note cover @least entries, or, with 0, all of them. Under the lock. */
-static int cover(struct log *log, struct db *db, uint64_t least, struct erot_error *err)
+/* Makes log->note cover what @v sees of the database. Under the lock. */
+static int cover(struct log *log, struct db *db, struct view *v, struct erot_error *err)
 {
-	struct view v = { .last = log->last };
 	int ret;
 
-	if (least && log->note.len && log->last.size >= least)
-		return 0;
-	ret = db_transaction(db, DB_READ, read_view, &v, err);
-	if (ret)
+	v->last = log->last;
+	ret = db_transaction(db, DB_READ, read_view, v, err);
+	if (ret || (log->note.len && log->last.size == v->now.size))
 		return ret;
-	if (log->note.len && log->last.size == v.now.size)
-		return 0;
-	ret = sign_now(log, &v.now, err);
+	ret = sign_now(log, &v->now, err);
 	if (!ret)
 		store_sometimes(log, db, false);
 	return ret;
@@ -161,56 +164,47 @@ static int cover(struct log *log, struct db *db, uint64_t least, struct erot_err
 
 int log_checkpoint(struct log *log, struct db *db, struct erot_buf *note, struct erot_error *err)
 {
+	struct view v = { .index = NO_ENTRY };
 	int ret;
 
 	pthread_mutex_lock(&log->lock);
-	ret = cover(log, db, 0, err);
+	ret = cover(log, db, &v, err);
 	if (!ret)
 		erot_buf_add(note, log->note.data, log->note.len);
 	pthread_mutex_unlock(&log->lock);
 	return ret ?: erot_buf_done(note, err);
 }
 
-/**
- * struct proving - for read_proof()
- * @index: of the entry
- * @size:  of the tree
- * @proof: filled
- */
-struct proving {
-	uint64_t index;
-	uint64_t size;
-	struct erot_tlog_proof proof;
-};
-
+/* For who has waited while another one signed: its entry is covered by that. */
 static int read_proof(struct db *db, void *ctx, struct erot_error *err)
 {
-	struct proving *p = ctx;
+	struct view *v = ctx;
 
-	return log_inclusion(db, p->index, p->size, &p->proof, err);
+	return erot_tlog_prove_inclusion(v->index, v->now.size, log_fetch, db, &v->proof, err);
 }
 
 int log_prove(struct log *log, struct db *db, uint64_t index, struct erot_buf *proof,
 	      struct erot_error *err)
 {
-	struct proving p = { .index = index };
+	struct view v = { .index = index };
 	struct erot_buf note = { 0 };
+	bool covered;
 	int ret;
 
-	/* who waited here while another signed finds an entry of its own covered by that */
 	pthread_mutex_lock(&log->lock);
-	ret = cover(log, db, index + 1, err);
+	covered = log->note.len && log->last.size > index;
+	ret = covered ? 0 : cover(log, db, &v, err);
 	if (!ret) {
-		p.size = log->last.size;
+		v.now = log->last;
 		erot_buf_add(&note, log->note.data, log->note.len);
 	}
 	pthread_mutex_unlock(&log->lock);
 	if (!ret)
 		ret = erot_buf_done(&note, err);
+	if (!ret && covered)
+		ret = db_transaction(db, DB_READ, read_proof, &v, err);
 	if (!ret)
-		ret = db_transaction(db, DB_READ, read_proof, &p, err);
-	if (!ret)
-		ret = erot_proof_format(index, &p.proof, note.data, note.len, proof, err);
+		ret = erot_proof_format(index, &v.proof, note.data, note.len, proof, err);
 	erot_buf_free(&note);
 	return ret;
 }
@@ -265,7 +259,7 @@ int log_open(struct db *db, const struct erot_note_key *key, log_sign sign, void
 	     struct log **out, struct erot_error *err)
 {
 	struct log *log = calloc(1, sizeof(*log));
-	struct view v;
+	struct view v = { .index = NO_ENTRY };
 	int ret;
 
 	*out = NULL;
