@@ -277,7 +277,8 @@ static int insert(struct db *db, struct recording *rec, const struct epoch *e,
 	if (len <= 0)
 		return erot_fail(err, EIO, "crypto", "cannot encode the customer's certificate");
 	ret = db_run(db, err, NULL, "INSERT INTO receipt "
-		     "(digest, statement, tenant, machine, epoch, order_cms, order_cert, envelope, cms, not_before, not_after, ends, created) "
+		     "(digest, statement, tenant, machine, epoch, order_cms, order_cert, envelope, "
+		     "cms, not_before, not_after, ends, created) "
 		     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 		     DB_ARGS(db_blob(rec->made.digest, EROT_DIGEST_SIZE),
 			     db_blob(w->s.digest, EROT_DIGEST_SIZE), db_text(w->tenant),

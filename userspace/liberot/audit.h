@@ -49,9 +49,9 @@ typedef void (*erot_audit_fn)(void *ctx, const char *name, const char *what, int
  * erot_audit() - make every check
  * @tell: may be NULL
  * @err:  of the first check that does not hold: "bundle-..." (malformed); "cms-...",
- *        "statement-...", "receipt-...", "order-..."; "audit-..." (documents that contradict each other); "log-...",
- *        "note-...", "checkpoint-..."; "quote-...", "policy-...", "pcr-..." and so on as at the
- *        release; "evidence-...", "destruction-..."
+ *        "statement-...", "receipt-...", "order-..."; "audit-..." (documents that contradict
+ *        each other); "log-...", "note-...", "checkpoint-..."; "quote-...", "policy-...",
+ *        "pcr-..." and so on as at the release; "evidence-...", "destruction-..."
  *
  * A launch that has not ended yet lacks "evidence", which is -ENODATA. Such a bundle does not pass.
  *

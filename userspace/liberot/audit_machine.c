@@ -153,7 +153,8 @@ static int qualifying(const struct audit *a, uint8_t out[EROT_DIGEST_SIZE], stru
 
 /* A quote or a software key's signature over @want->qualifying, as @json has it. */
 static int check_quote(const struct audit *a, const json_t *json,
-		       const struct erot_quote_want *want, struct erot_quote_info *info, struct erot_error *err)
+		       const struct erot_quote_want *want, struct erot_quote_info *info,
+		       struct erot_error *err)
 {
 	const struct erot_grant_info *g = &a->r.grant;
 	struct audit_bytes attest = { NULL, 0 }, sig = { NULL, 0 };
