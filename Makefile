@@ -29,7 +29,8 @@ LIBS	= $(eval LIBS := $$(shell pkg-config --libs $(filter-out p11-kit-1,$(PACKAG
 
 # ---- what is built from what: see Documentation/testing.rst
 
-LIBSRC	= $(filter-out $(wildcard userspace/$(1)/test_*.c) $(2),$(wildcard userspace/$(1)/*.c))
+LIBSRC	= $(filter-out $(wildcard userspace/$(1)/test_*.c userspace/$(1)/bench_*.c) $(2),\
+	  $(wildcard userspace/$(1)/*.c))
 obj	= $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 common_SRC  := $(call LIBSRC,common)
@@ -76,6 +77,7 @@ help:
 	@echo "make check-host   the tests that need no kernel module"
 	@echo "make check-guest  the tests in a virtual machine"
 	@echo "make check-fuzz   the parsers under libFuzzer, FUZZ_SECONDS (30) each"
+	@echo "make bench        releases a second, next to the raw rate of the HSM"
 	@echo "make static       the static checks (tools/check.sh)"
 	@echo "make demo         deps, build, then one encrypted workload from package to proof"
 	@echo "make install      programs, headers, manual pages, unit and module; DESTDIR= and PREFIX="
@@ -193,6 +195,12 @@ check-fuzz:
 
 static:
 	@tools/check.sh
+
+$(BUILD)/bench_release: $(call obj,userspace/dergd/bench_release.c) $(LIBA)
+	$(link)
+
+bench: userspace $(BUILD)/bench_release
+	@$(BUILD)/bench_release
 
 demo: deps
 	+@$(MAKE) --no-print-directory $(JOBS) demo-run

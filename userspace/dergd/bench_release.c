@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Releases a second on both databases, next to the raw rate of what the HSM does
+ * for one, measured in turns in one run: make bench. Not a test.
+ */
+#include "dergd/test_database.h"
+
+#include <openssl/x509.h>
+#include <time.h>
+
+#include "dergd/derg_init.h"
+#include "dergd/epoch.h"
+#include "dergd/issue.h"
+#include "dergd/release.h"
+#include "liberot/cms.h"
+#include "liberot/envelope.h"
+#include "liberot/hpke.h"
+
+#define ROUNDS	3
+#define COUNT	200	/* releases a round */
+#define MODULE	"/usr/lib/softhsm/libsofthsm2.so"
+
+static struct erot_error err;
+
+static const char manifest[] =
+	"{\"process\":{\"args\":[\"/bin/app\"]},\"erot\":{\"maxRuntime\":60,"
+	"\"requireHost\":[],\"codeHash\":\"sha256:"
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}}";
+
+/**
+ * struct side - one database
+ */
+struct side {
+	const char *name;
+	char dir[128];
+	struct authority a;
+	struct derg d;
+	struct derg_issued receipts[COUNT];
+	double seconds[2];	/* releases alone; with the proof that an answer carries */
+};
+
+static void check(int ret, const char *what)
+{
+	if (!ret)
+		return;
+	printf("# %s: %s (%s)\n", what, err.text, err.code);
+	test_bail(what);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void open_side(struct side *s, const char *name, const char *base, const char *url)
+{
+	struct derg_init init = { .dir = s->dir, .module = MODULE, .database = url,
+				  .open_mode = true, .name = "bench", .log_name = "bench/log" };
+
+	s->name = name;
+	snprintf(s->dir, sizeof(s->dir), "%s/derg-%s", base, name);
+	check(derg_init(&init, &err), "derg_init");
+	check(authority_open(&s->a, s->dir, &err), "authority_open");
+	check(derg_open(&s->d, &s->a, &err), "derg_open");
+}
+
+/* Everything before the release, which is not what is measured. */
+static void make_receipt(struct side *s, EVP_PKEY *key, X509 *cert, unsigned int i)
+{
+	struct derg_statement_request want = { .tenant = "default", .manifest = manifest,
+					       .manifest_len = sizeof(manifest) - 1 };
+	uint8_t *spki = NULL, *content = NULL, *env = NULL, *order = NULL, *cms = NULL;
+	uint8_t content_key[32] = { 1 }, salt[EROT_SALT_SIZE] = { 2 };
+	struct derg_receipt_request in = { .customer = cert };
+	struct erot_order_info o = { .digest = { 0 } };
+	struct erot_payload_shape shape;
+	struct erot_statement_info info;
+	struct derg_issued statement;
+	size_t len, spki_len;
+
+	check(erot_cert_spki(cert, &spki, &spki_len, o.customer, &err), "spki");
+	want.spki = spki;
+	want.spki_len = spki_len;
+	check(derg_statement(&s->d, &want, time(NULL), &statement, &err), "statement");
+	check(erot_cms_content(statement.cms, statement.cms_len, &content, &len, &err), "content");
+	check(erot_statement_parse(content, len, &info, &err), "parse");
+	check(erot_payload_shape(4096, &shape, &err), "shape");
+	check(erot_envelope_build(&shape, false, manifest, sizeof(manifest) - 1, content_key, salt,
+				  info.grant.erot_pk, info.digest, &env, &in.envelope_len, &err),
+	      "envelope");
+	check(erot_sha256(env, in.envelope_len, o.ewc), "digest");
+	memcpy(o.statement, info.digest, sizeof(o.statement));
+	check(erot_order_build(&o, &order, &len, &err), "order");
+	check(erot_cms_sign_key(key, cert, order, len, &cms, &in.order_len, &err), "sign");
+	in.statement = statement.cms;
+	in.statement_len = statement.cms_len;
+	in.envelope = env;
+	in.order = cms;
+	check(derg_receipt(&s->d, &in, time(NULL), &s->receipts[i], &err), "receipt");
+	derg_issued_free(&statement);
+	free(spki);
+	free(content);
+	free(env);
+	free(order);
+	free(cms);
+}
+
+static int newest(struct db *db, void *ctx, struct erot_error *e)
+{
+	return log_size(db, ctx, e);
+}
+
+static void release_all(struct side *s, bool prove)
+{
+	struct derg_release_request in = { .tenant = "default" };
+	struct erot_release out;
+	uint8_t sk[32];
+	double start;
+	int i;
+
+	check(erot_hpke_keypair(sk, in.session_pk), "key");
+	check(erot_hpke_keypair(sk, in.state.boot_key), "key");
+	start = now();
+	for (i = 0; i < COUNT; i++) {
+		in.receipt = s->receipts[i].cms;
+		in.receipt_len = s->receipts[i].cms_len;
+		check(derg_release(&s->d, &in, time(NULL), &out, &err), "release");
+		if (prove) {
+			struct erot_buf proof = { 0 };
+			uint64_t size = 0;
+
+			check(db_transaction(s->d.db, DB_READ, newest, &size, &err), "size");
+			check(log_prove(s->a.log, s->d.db, size - 1, &proof, &err), "proof");
+			erot_buf_free(&proof);
+		}
+	}
+	s->seconds[prove] += now() - start;
+	for (i = 0; i < COUNT; i++)
+		derg_issued_free(&s->receipts[i]);
+}
+
+static double raw(struct side *s)
+{
+	uint8_t seed[EROT_DIGEST_SIZE] = { 3 };
+	struct epoch e = { .tenant = "default", .number = 1 };
+	struct hsm_release req = { .derg_time = 1, .valid_seconds = 1, .max_runtime = 1 };
+	struct erot_release out;
+	char label[EPOCH_ROOT_MAX];
+	uint8_t sk[32];
+	double start;
+	int i;
+
+	epoch_root(&e, label);
+	check(erot_hpke_keypair(sk, req.session_pk), "key");
+	check(erot_hpke_keypair(sk, req.boot_pk), "key");
+	check(hsm_derive(&s->a.hsm, label, seed, req.pk, &err), "derive");
+	start = now();
+	for (i = 0; i < COUNT; i++)
+		check(hsm_release(&s->a.hsm, label, seed, &req, &out, &err), "raw release");
+	return now() - start;
+}
+
+int main(void)
+{
+	static struct side sides[2];
+	struct test_base base;
+	double hsm = 0, n = ROUNDS * COUNT;
+	EVP_PKEY *key;
+	X509 *cert;
+	int round, i, j, prove;
+
+	(void)backend;	/* of the header; here both are open at once */
+	(void)url;
+	test_base_start(&base);
+	check(erot_rsa_generate(&key, &err), "key");
+	check(erot_cert_self_signed(key, "bench", 1, &cert, &err), "certificate");
+	for (i = 0; i < 2; i++)
+		open_side(&sides[i], test_backends[i], base.dir, base.urls[i]);
+	for (round = 0; round < ROUNDS; round++) {
+		for (prove = 0; prove < 2; prove++) {
+			for (i = 0; i < 2; i++) {
+				for (j = 0; j < COUNT; j++)
+					make_receipt(&sides[i], key, cert, j);
+				release_all(&sides[i], prove);
+			}
+		}
+		hsm += raw(&sides[round % 2]);
+	}
+	printf("%-36s %8.0f a second   1.00\n", "HSM: derive and seal, raw", n / hsm);
+	for (i = 0; i < 2; i++)
+		for (prove = 0; prove < 2; prove++)
+			printf("%-10s release%-19s %8.0f a second   %.2f\n", sides[i].name,
+			       prove ? " with signed proof" : "", n / sides[i].seconds[prove],
+			       hsm / sides[i].seconds[prove]);
+	for (i = 0; i < 2; i++) {
+		derg_close(&sides[i].d);
+		authority_close(&sides[i].a);
+	}
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	test_base_stop(&base);
+	return 0;
+}
