@@ -20,7 +20,6 @@
 #define COUNT	200	/* releases a round */
 #define MODULE	"/usr/lib/softhsm/libsofthsm2.so"
 
-static struct erot_error err;
 
 static const char manifest[] =
 	"{\"process\":{\"args\":[\"/bin/app\"]},\"erot\":{\"maxRuntime\":60,"
@@ -172,8 +171,6 @@ int main(void)
 	X509 *cert;
 	int round, i, j, prove;
 
-	(void)backend;	/* of the header; here both are open at once */
-	(void)url;
 	test_base_start(&base);
 	check(erot_rsa_generate(&key, &err), "key");
 	check(erot_cert_self_signed(key, "bench", 1, &cert, &err), "certificate");

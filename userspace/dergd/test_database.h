@@ -202,7 +202,7 @@ static inline int test_processes(int n, int (*fn)(void *ctx, int number), void *
 
 /* ---- of the case that runs */
 
-static const char *backend, *url;
+__attribute__((unused)) static const char *backend, *url;
 static struct erot_error err;
 
 __attribute__((unused)) static struct db *must_open(void)
