@@ -30,6 +30,15 @@ seeds()
 	eventlog)
 		sed -n 's/.*"eventLog": "\([^"]*\)".*/\1/p' $data | base64 -d >"$2/seed"
 		;;
+	request)
+		printf 'POST\n/v1/a%%20b/things/x?dryRun=true\n{"t":"a","b":"AAAA","n":1}' >"$2/seed"
+		;;
+	conf)
+		printf '%s = %s\n' listen '[::]:1' certificate /a key /b directory /c idle_timeout 1 \
+			>"$2/seed"
+		printf '%s = %s\n' token pkcs11:token=t database sqlite:/d log_name l attestation none \
+			>"$2/seed2"
+		;;
 	state)
 		cp $data "$2/seed"
 		;;
