@@ -6,7 +6,7 @@
  *	{
  *	  "version": 1,
  *	  "bank": "sha256",
- *	  "pcrs": {"0": "64 hex digits", ...},	as read or quoted
+ *	  "pcrs": {"0": "64 hex digits", ...},	as read or quoted; {} without a TPM
  *	  "eventLog": "base64",			default none
  *	  "bootKey": "base64",			32 bytes; default none
  *	  "moduleVersion": "0.1",		default none
