@@ -45,8 +45,6 @@ enrol()
 
 start_erotd()
 {
-	local line
-
 	keyctl padd asymmetric "" %keyring:.erot <receipt-cert.der >/dev/null
 	$attester hardware-key >hardware-key.der
 	cat >/etc/erot/erotd.conf <<-END
