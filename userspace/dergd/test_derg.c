@@ -2,7 +2,6 @@
 /* The DERG's decisions, with a real token: what is granted, and what is refused with which code. */
 #include "dergd/test_fixture.h"
 
-#include <endian.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -11,9 +10,7 @@
 #include "dergd/epoch.h"
 #include "dergd/issue.h"
 #include "dergd/release.h"
-#include "liberot/cms.h"
-#include "liberot/envelope.h"
-#include "liberot/evidence.h"
+#include "dergd/test_documents.h"
 #include "liberot/release.h"
 
 #define NOW 1800000000ULL
@@ -37,50 +34,6 @@ FIXTURE(derg) {
 	uint8_t content_key[32], s_sk[32], b_sk[32];
 	struct derg_release_request req;
 };
-
-static int make_envelope(const uint8_t *statement, size_t len, const uint8_t content_key[32],
-			 uint8_t **env, size_t *env_len, struct erot_error *err)
-{
-	uint8_t *content = NULL, salt[EROT_SALT_SIZE] = { 7 };
-	struct erot_payload_shape shape;
-	struct erot_statement_info s;
-	size_t content_len;
-	int ret;
-
-	ret = erot_cms_content(statement, len, &content, &content_len, err);
-	ret = ret ?: erot_statement_parse(content, content_len, &s, err);
-	ret = ret ?: erot_payload_shape(4096, &shape, err);
-	ret = ret ?: erot_envelope_build(&shape, false, s.grant.manifest, s.grant.manifest_len,
-					 content_key, salt, s.grant.erot_pk, s.digest, env, env_len,
-					 err);
-	free(content);
-	return ret;
-}
-
-static int make_order(EVP_PKEY *key, X509 *cert, const uint8_t *statement, size_t len,
-		      const uint8_t *env, size_t env_len, uint8_t **order, size_t *order_len,
-		      struct erot_error *err)
-{
-	uint8_t *content = NULL, *spki = NULL, *out = NULL;
-	size_t content_len = 0, spki_len, out_len = 0;
-	struct erot_order_info o = { 0 };
-	struct erot_statement_info s;
-	int ret;
-
-	ret = erot_cms_content(statement, len, &content, &content_len, err);
-	ret = ret ?: erot_statement_parse(content, content_len, &s, err);
-	ret = ret ?: erot_cert_spki(cert, &spki, &spki_len, o.customer, err);
-	ret = ret ?: erot_sha256(env, env_len, o.ewc);
-	if (!ret) {
-		memcpy(o.statement, s.digest, 32);
-		ret = erot_order_build(&o, &out, &out_len, err);
-	}
-	ret = ret ?: erot_cms_sign_key(key, cert, out, out_len, order, order_len, err);
-	free(content);
-	free(spki);
-	free(out);
-	return ret;
-}
 
 /* By hardware key, as the command line does it. */
 static int make_statement(struct derg *d, const char *tenant, uint32_t epoch, const void *hwkey,
@@ -218,33 +171,6 @@ FIXTURE_TEARDOWN(derg)
 
 #define RELEASE(now) derg_release(&self->d, &self->req, now, &release, &self->err)
 
-static int receipt_of(const uint8_t *cms, size_t len, struct erot_receipt_info *r,
-		      uint8_t **content)
-{
-	size_t content_len;
-
-	return erot_cms_content(cms, len, content, &content_len, NULL) ?:
-	       erot_receipt_parse(*content, content_len, r, NULL);
-}
-
-static void make_evidence(const struct erot_receipt_info *r, const uint8_t sk[32],
-			  struct erot_evidence *ev)
-{
-	uint8_t key[32];
-
-	memset(ev, 0, sizeof(*ev));
-	erot_head_fill(&ev->head, EROT_PURPOSE_EVIDENCE, sizeof(*ev));
-	memcpy(ev->receipt, r->digest, 32);
-	ev->started_ns = htole64(1);
-	ev->ended_ns = htole64(2);
-	ev->released_ns = htole64(3);
-	ev->reason = htole32(1);
-	ev->host = htole32(EROT_HOST_LOCKDOWN);
-	ev->flags = htole32(EROT_EV_RELEASED | EROT_EV_RAN);
-	erot_evidence_key(sk, key);
-	erot_evidence_seal(ev, key);
-}
-
 TEST_F(derg, the_whole_chain)
 {
 	struct erot_release_info info;
@@ -270,7 +196,7 @@ TEST_F(derg, the_whole_chain)
 	ASSERT_EQ(0, erot_envelope_open(&e, info.sk, r.statement, key, &self->err));
 	EXPECT_EQ(0, memcmp(key, self->content_key, 32));
 
-	make_evidence(&r, info.sk, &ev);
+	make_evidence(&r, info.sk, EROT_HOST_LOCKDOWN, &ev);
 	ASSERT_EQ(0, terminate(&self->d, self->receipt, self->receipt_len, &ev, sizeof(ev),
 				    NOW + 9, &record, &record_len, &self->err));
 	free(content);
@@ -532,7 +458,7 @@ TEST_F(derg, forged_evidence)
 
 	MAKE_RECEIPT();
 	ASSERT_EQ(0, receipt_of(self->receipt, self->receipt_len, &r, &content));
-	make_evidence(&r, zero, &bad);
+	make_evidence(&r, zero, EROT_HOST_LOCKDOWN, &bad);
 	REFUSED("not-released", EPERM, check_evidence(&self->d, self->receipt,
 		self->receipt_len, &bad, sizeof(bad), &self->err));
 	ASSERT_EQ(0, RELEASE(NOW));
@@ -540,7 +466,7 @@ TEST_F(derg, forged_evidence)
 				       &self->err));
 	REFUSED("evidence-mac", EKEYREJECTED, check_evidence(&self->d, self->receipt,
 		self->receipt_len, &bad, sizeof(bad), &self->err));
-	make_evidence(&r, info.sk, &ev);
+	make_evidence(&r, info.sk, EROT_HOST_LOCKDOWN, &ev);
 	EXPECT_EQ(0, check_evidence(&self->d, self->receipt, self->receipt_len, &ev,
 					 sizeof(ev), &self->err));
 	bad = ev;
