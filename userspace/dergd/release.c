@@ -242,32 +242,67 @@ int derg_release(struct derg *d, const struct derg_release_request *in, uint64_t
 	return ret;
 }
 
+/**
+ * struct dry - a dry run
+ * @ret: what a release would return, and @why
+ * @verdicts: told when the transaction is over, which may have run several times
+ */
 struct dry {
 	struct release_case c;
-	derg_verdict_fn tell;
-	void *ctx;
 	int ret;
+	struct erot_error why;
+	unsigned int count;
+	struct {
+		const char *check;
+		int ret;
+		struct erot_error why;
+	} verdicts[RELEASE_CHECKS_MAX];
 };
 
+static void keep_verdict(void *ctx, const char *check, int ret, const struct erot_error *err)
+{
+	struct dry *dry = ctx;
+
+	dry->verdicts[dry->count].check = check;
+	dry->verdicts[dry->count].ret = ret;
+	dry->verdicts[dry->count++].why = *err;
+}
+
+/* It is no failure of the transaction that a check fails. */
 static int dry_work(struct db *db, void *ctx, struct erot_error *err)
 {
 	struct dry *dry = ctx;
 
-	dry->ret = release_check(db, &dry->c, dry->tell, dry->ctx, err);
+	(void)err;
+	dry->count = 0;
+	memset(&dry->why, 0, sizeof(dry->why));
+	dry->ret = release_check(db, &dry->c, keep_verdict, dry, &dry->why);
 	return 0;
 }
 
 int derg_release_dry(struct derg *d, const struct derg_release_request *in, uint64_t now,
 		     derg_verdict_fn tell, void *ctx, struct erot_error *err)
 {
-	struct dry dry = { .c = { .d = d, .in = in, .now = now }, .tell = tell, .ctx = ctx };
+	struct dry dry = { .c = { .d = d, .in = in, .now = now } };
+	struct erot_error failure = { "", "", "", "" };
+	unsigned int i;
 	int ret;
 
-	ret = release_open(&dry.c, err);
-	if (ret)
-		tell(ctx, "receipt", ret, err);
-	else
-		ret = db_transaction(d->db, DB_READ, dry_work, &dry, err) ?: dry.ret;
+	ret = release_open(&dry.c, &dry.why);
+	if (ret) {
+		keep_verdict(&dry, "receipt", ret, &dry.why);
+	} else {
+		ret = db_transaction(d->db, DB_READ, dry_work, &dry, &failure);
+		if (ret) {
+			dry.count = 0;
+			dry.why = failure;
+		}
+		ret = ret ?: dry.ret;
+	}
+	for (i = 0; i < dry.count; i++)
+		tell(ctx, dry.verdicts[i].check, dry.verdicts[i].ret, &dry.verdicts[i].why);
+	if (ret && err)
+		*err = dry.why;
 	release_case_free(&dry.c);
 	return ret;
 }

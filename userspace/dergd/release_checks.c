@@ -9,11 +9,11 @@
  *	quote		"quote-..."; of a software key "softkey-signature"
  *	challenge	"challenge-unknown", "challenge-machine", "challenge-used",
  *			"challenge-expired"
- *	state		"software-key", "event-log-...", "pcr-...", "boot-key-pcr",
+ *	state		"software-key", "tpm-key", "event-log-...", "pcr-...", "boot-key-pcr",
  *			"module-version", "host-state": as of erot_policy_check()
  *	validity	"receipt-not-yet-valid", "receipt-expired"
  *	host		"host-state": what the receipt itself demands
- *	order		"receipt-unknown", "cms-..." of the order, "order-..."
+ *	order		"receipt-unknown", "cms-..." of the order, "order-...", "receipt-order"
  *	epoch		"epoch-unknown", "epoch-destroyed"
  *	revocation	"receipt-revoked"
  *	spent		"receipt-spent"
@@ -380,6 +380,8 @@ static const struct check checks[] = {
 	{ "spent", check_spent, 1 << RECEIPT, false },
 	{ "unaccounted", check_unaccounted, 1 << MACHINE | 1 << POLICY | 1 << QUOTE, true },
 };
+
+_Static_assert(sizeof(checks) / sizeof(*checks) == RELEASE_CHECKS_MAX, "RELEASE_CHECKS_MAX");
 
 int release_check(struct db *db, struct release_case *c, derg_verdict_fn tell, void *ctx,
 		  struct erot_error *err)

@@ -8,6 +8,8 @@
 #include "dergd/release.h"
 #include "liberot/policy.h"
 
+#define RELEASE_CHECKS_MAX	13
+
 /**
  * struct release_case - a request and what the checks found out about it
  * @d: whose
