@@ -87,6 +87,47 @@ static inline void derg_end(void)
 	OPENSSL_free(customer_der);
 }
 
+/* ---- the database, behind the DERG's back */
+
+struct query {
+	const char *sql;
+	const struct db_value *args;
+	size_t n;
+	int64_t value;
+};
+
+static inline int query_work(struct db *db, void *ctx, struct erot_error *e)
+{
+	struct query *q = ctx;
+	struct db_rows *rows;
+
+	q->value = -1;
+	db_query(db, e, &rows, q->sql, q->args, q->n);
+	if (db_next(rows))
+		q->value = db_get_int(rows, 0);
+	return db_end(rows, e);
+}
+
+/* A number that @sql selects or returns; -1: no row. */
+static inline int64_t query(const char *sql, const struct db_value *args, size_t n)
+{
+	struct query q = { sql, args, n, 0 };
+
+	must(db_transaction(derg.db, 0, query_work, &q, &err));
+	return q.value;
+}
+
+static inline int64_t entries(uint32_t kind, const uint8_t subject[EROT_DIGEST_SIZE])
+{
+	return query("SELECT count(*) FROM log_entry WHERE kind = $1 AND subject = $2",
+		     DB_ARGS(db_int(kind), db_blob(subject, EROT_DIGEST_SIZE)));
+}
+
+static inline int64_t all_entries(void)
+{
+	return query("SELECT count(*) FROM log_entry", DB_NO_ARGS);
+}
+
 /* ---- a tenant a case: what one does is not in another's way */
 
 static inline void make_client(const char *tenant, const void *order_cert, size_t len)
