@@ -53,6 +53,7 @@ static inline void derg_begin(const char *maker, const char *database)
 		.dir = dir, .module = "/usr/lib/softhsm/libsofthsm2.so", .database = database,
 		.ek_roots = roots, .attested = true, .name = "test", .log_name = "example.org/test",
 	};
+	struct erot_buf pem = { 0 };
 	uint8_t *root, *issuer;
 	size_t len, more;
 	int der_len;
@@ -61,9 +62,10 @@ static inline void derg_begin(const char *maker, const char *database)
 	root = test_read(roots, &len);
 	snprintf(roots, sizeof(roots), "%s/issuercert.pem", maker);
 	issuer = test_read(roots, &more);
-	root = realloc(root, len + more);
-	memcpy(root + len, issuer, more);
-	test_write("roots.pem", root, len + more);
+	erot_buf_add(&pem, root, len);
+	erot_buf_add(&pem, issuer, more);
+	test_write("roots.pem", pem.data, pem.len);
+	erot_buf_free(&pem);
 	free(issuer);
 	free(root);
 	snprintf(roots, sizeof(roots), "%s/roots.pem", test_dir);
