@@ -69,7 +69,8 @@ module_generic()
 
 userspace_build()
 {
-	make -j"$(nproc)" userspace tests 2>&1 | grep -E 'warning|error|\*\*\*' | none
+	# the commands are printed too, and name files such as error.c
+	make -j"$(nproc)" userspace tests 2>&1 | grep -E '(warning|error):|\*\*\*' | none
 }
 
 lint_c()

@@ -279,7 +279,7 @@ int tpm_pcrs(struct tpm *t, uint32_t mask, struct erot_pcrs *pcrs, struct erot_e
 static int quote_once(struct tpm *t, uint32_t mask, const TPM2B_DATA *data, struct tpm_quote *out,
 		      struct erot_error *err)
 {
-	const TPMT_SIG_SCHEME scheme = { .scheme = TPM2_ALG_NULL };	/* the key's own */
+	static const TPMT_SIG_SCHEME scheme = { .scheme = TPM2_ALG_NULL };	/* the key's own */
 	TPMT_SIGNATURE *signature = NULL;
 	TPML_PCR_SELECTION selection;
 	TPM2B_ATTEST *attest = NULL;

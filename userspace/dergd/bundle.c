@@ -194,7 +194,7 @@ static int by_index(const void *a, const void *b)
 /* In the log's order, whatever order the subjects were asked for in. */
 static int sort_entries(struct bundling *b, struct erot_error *err)
 {
-	json_t *list[ENTRIES_MAX], *sorted = json_array();
+	json_t *list[ENTRIES_MAX] = { NULL }, *sorted = json_array();
 	unsigned int i;
 	int ret = 0;
 
@@ -270,7 +270,7 @@ static int checkpoint(struct bundling *b, struct erot_error *err)
 {
 	struct authority *a = b->d->a;
 	struct erot_buf note = { 0 };
-	struct erot_checkpoint cp;
+	struct erot_checkpoint cp = { 0 };
 	unsigned char *der = NULL;
 	int len, ret;
 

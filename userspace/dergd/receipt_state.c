@@ -72,7 +72,7 @@ int derg_receipt_state(struct derg *d, const char *tenant, const uint8_t digest[
 static int revoke_work(struct db *db, void *ctx, struct erot_error *err)
 {
 	char hex[2 * EROT_DIGEST_SIZE + 1];
-	struct derg_receipt_state now;
+	struct derg_receipt_state now = { 0 };
 	struct asking *a = ctx;
 	int ret;
 

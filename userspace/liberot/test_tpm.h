@@ -73,7 +73,7 @@ static inline int test_run(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	for (argv[0] = strtok_r(line, " ", &save); argv[argc] && argc < 62;)
+	for (argv[0] = strtok_r(line, " ", &save); argc < 62 && argv[argc];)
 		argv[++argc] = strtok_r(NULL, " ", &save);
 	snprintf(log, sizeof(log), "%s/log", test_dir);
 	posix_spawn_file_actions_init(&actions);
