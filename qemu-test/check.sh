@@ -3,13 +3,15 @@
 #
 # check.sh all|host|guest: runs the tests that have been built, and ends with
 # the line "N passed, N failed". Zero tests, or a guest that did not finish,
-# are failures.
+# are failures. For another kernel: KVER is its name, for which there is a module in
+# build/, EROT_KERNEL its files (see kernel.sh), EROT_NAME goes before the names of logs.
 
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
 what=${1:-all}
+before=${EROT_NAME:+$EROT_NAME-}
 passed=0 failed=0 skipped=0
 # shellcheck source=scratch.sh
 . "$top/qemu-test/scratch.sh"
@@ -64,7 +66,7 @@ host()
 # quiet GUEST: its kernel had nothing to say against the module; a test like any other
 quiet()
 {
-	local log=$build/guest-$1.complaints
+	local log=$build/${before}guest-$1.complaints
 
 	if [ -e "$log" ] && [ ! -s "$log" ]; then
 		echo "ok - guest $1: the kernel does not complain"
@@ -107,10 +109,10 @@ guests()
 		status=0
 		# shellcheck disable=SC2086 # options are words
 		scratch_run "$top/qemu-test/run.sh" -m "$memory" --append "$append" --timeout 1200 \
-			--image "$work/image" --name "guest-$name" --result "$counts" $options \
+			--image "$work/image" --name "${before}guest-$name" --result "$counts" $options \
 			-- guest-tests /selftests "${tests[@]}" </dev/null || status=$?
 		# what quiet() counts is not counted as a failed program as well
-		if [ "$status" -eq 125 ] && [ -s "$build/guest-$name.complaints" ]; then
+		if [ "$status" -eq 125 ] && [ -s "$build/${before}guest-$name.complaints" ]; then
 			status=0
 		fi
 		add "guest $name" "$status"
@@ -127,8 +129,8 @@ if [ "$what" != guest ]; then
 	host
 fi
 if [ "$what" != host ]; then
-	kver=${KVER:-$(basename "$(find "$build" -maxdepth 1 -name 'module-*-cloud-amd64' | sort -V |
-		tail -n 1)")}
+	kver=${KVER:-$(basename "$(find "$build" -maxdepth 1 -name 'module-6.12*-cloud-amd64' |
+		sort -V | tail -n 1)")}
 	kver=${kver#module-}
 	[ -e "$build/module-$kver/erot.ko" ] || die "no module in build/: run make first"
 	export KVER=$kver

@@ -44,11 +44,18 @@ CRYPTO=(
 	sha256-ssse3 sha512-ssse3
 )
 
+# since 6.16 part of the libraries that the others depend on, and no modules any more
+ABSORBED=" curve25519-x86_64 ghash-generic ghash-clmulni-intel sha256-ssse3 sha512-ssse3"
+ABSORBED+=" crc32c-intel crc32c_generic "
+
 # what the tests and the runner load, most of it on demand
 MODULES=(
 	"${CRYPTO[@]}" crc32c-intel crc32c_generic erofs overlay loop virtio_blk
 	algif_aead algif_hash af_alg dummy veth binfmt_misc virtio_net nbd
 )
+
+erot=$build/module-$kver/erot.ko
+[ -e "$erot" ] || erot=''		# a guest without it is a guest, too
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -131,6 +138,18 @@ system_programs()
 	done
 }
 
+# module_files BASE MODULE...: with what they depend on, each once
+module_files()
+{
+	local base=$1 m
+
+	shift
+	for m in "$@"; do
+		modprobe -d "$base" -S "$kver" --show-depends "$m" 2>"$work/modprobe.log" ||
+			[[ $ABSORBED == *" $m "* ]] || die "$kver: $(head -n 1 "$work/modprobe.log")"
+	done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | sort -u
+}
+
 kernel_modules()
 {
 	local source=$1 m tree=$work/tree file
@@ -143,10 +162,7 @@ kernel_modules()
 		cp -a "$(realpath "$source")" "$tree/lib/modules/$kver"
 		depmod -b "$tree" "$kver"
 	}
-	for m in "${MODULES[@]}"; do
-		modprobe -d "$tree" -S "$kver" --show-depends "$m" 2>/dev/null |
-			sed -n 's/^insmod \([^ ]*\).*/\1/p'
-	done | sort -u >"$work/list"
+	module_files "$tree" "${MODULES[@]}" >"$work/list"
 	[ -s "$work/list" ] || die "no kernel modules found in $source"
 	while read -r file; do
 		m=$root/lib/modules/$kver/kernel/${file##*/kernel/}
@@ -164,11 +180,10 @@ project()
 {
 	local p files=()
 
-	if [ -e "$build/module-$kver/erot.ko" ]; then
+	if [ -n "$erot" ]; then
 		mkdir -p "$root/lib/modules/$kver/updates"
 		# debug information is a megabyte that the guest would only carry about
-		strip --strip-debug -o "$root/lib/modules/$kver/updates/erot.ko" \
-			"$build/module-$kver/erot.ko"
+		strip --strip-debug -o "$root/lib/modules/$kver/updates/erot.ko" "$erot"
 		ln -s "$kver/updates/erot.ko" "$root/lib/modules/erot.ko"
 	fi
 	for p in erotd erotctl ewc dergctl dergd erot-hsm erot-attester; do
@@ -223,9 +238,8 @@ initrd()
 			m=$(realpath "$(dirname "$m")")/$(basename "$m")
 			cp --parents "${m#/}" "$small/"
 		done
-		for m in erot virtio_blk "${CRYPTO[@]}"; do
-			modprobe -d "$root" -S "$kver" --show-depends "$m" 2>/dev/null || :
-		done | sed -n 's,^insmod .*/\(lib/modules/[^ ]*\).*,\1,p' | sort -u |
+		module_files "$root" ${erot:+erot} virtio_blk "${CRYPTO[@]}" |
+			sed 's,.*/\(lib/modules/\),\1,' |
 			while read -r m; do
 				cp --parents "usr/$m" "$small/"
 			done

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # kernel.sh KVER: prints a directory with vmlinuz and modules/ of that kernel.
-# An installed kernel package is used as it is; otherwise Debian's package is
-# downloaded once and unpacked in the cache, without being installed.
+# EROT_KERNEL is that directory, when the caller made one. An installed kernel
+# package is used as it is; otherwise Debian's package is downloaded once and
+# unpacked in the cache, without being installed.
 
 set -euo pipefail
 
@@ -16,6 +17,14 @@ die()
 kver=${1:?usage: kernel.sh KVER}
 package=linux-image-$kver
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/erot
+
+if [ -n "${EROT_KERNEL:-}" ]; then
+	if [ ! -r "$EROT_KERNEL/vmlinuz" ] || [ ! -d "$EROT_KERNEL/modules" ]; then
+		die "EROT_KERNEL=$EROT_KERNEL holds no vmlinuz and modules/"
+	fi
+	echo "$EROT_KERNEL"
+	exit 0
+fi
 
 # both halves of one package, or none: /boot and /lib/modules may be of two versions
 installed()
