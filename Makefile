@@ -60,8 +60,8 @@ WORKLOADS    := $(patsubst selftests/workload/%.c,$(BUILD)/selftests/workload/%,
 
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
-.PHONY: all module userspace tests image deps check check-host check-guest check-all check-fuzz demo \
-	demo-run static install uninstall clean help FORCE
+.PHONY: all module userspace tests image deps check check-host check-guest check-all check-fuzz \
+	check-newest check-newest-run demo demo-run static install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -76,6 +76,7 @@ help:
 	@echo "make check        deps, build, every test: on the host, then in a virtual machine"
 	@echo "make check-host   the tests that need no kernel module"
 	@echo "make check-guest  the tests in a virtual machine"
+	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
 	@echo "make check-fuzz   the parsers under libFuzzer, FUZZ_SECONDS (30) each"
 	@echo "make bench        releases a second, next to the raw rate of the HSM"
 	@echo "make static       the static checks (tools/check.sh)"
@@ -192,6 +193,12 @@ check-host: userspace tests
 
 check-guest: all tests
 	@qemu-test/check.sh guest
+
+check-newest: deps
+	+@$(MAKE) --no-print-directory $(JOBS) check-newest-run
+
+check-newest-run: userspace tests
+	@qemu-test/check.sh newest
 
 check-fuzz:
 	@fuzz/run.sh

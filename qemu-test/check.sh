@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# check.sh all|host|guest: runs the tests that have been built, and ends with
+# check.sh all|host|guest|newest: runs the tests that have been built, and ends with
 # the line "N passed, N failed". Zero tests, or a guest that did not finish,
-# are failures. For another kernel: KVER is its name, for which there is a module in
-# build/, EROT_KERNEL its files (see kernel.sh), EROT_NAME goes before the names of logs.
+# are failures. "newest" builds the module for Debian's newest kernel, and is the guests on it.
+# Guests on any other: KVER is its name, for which there is a module in build/,
+# EROT_KERNEL its files (see kernel.sh), EROT_NAME goes before the names of logs.
 
 set -euo pipefail
 
@@ -97,6 +98,8 @@ guests()
 {
 	local name memory append options tests status
 
+	export KVER
+	TMPDIR=$work scratch_run "$top/qemu-test/image.sh" "$KVER" "$work/image"
 	while read -r name memory append options; do
 		case $name in
 		'' | '#'*) continue ;;
@@ -120,23 +123,49 @@ guests()
 	done <"$top/selftests/config"
 }
 
-case $what in
-all | host | guest) ;;
-*) die "usage: check.sh all|host|guest" ;;
-esac
+# on_newest: sets KVER and EROT_KERNEL; fails when there is no module for it
+on_newest()
+{
+	local status=0
 
-if [ "$what" != guest ]; then
-	host
-fi
-if [ "$what" != host ]; then
-	kver=${KVER:-$(basename "$(find "$build" -maxdepth 1 -name 'module-6.12*-cloud-amd64' |
+	EROT_RESULT=$counts scratch_run "$top/qemu-test/newest.sh" "$work/newest" || status=$?
+	add "newest kernel" "$status"
+	[ "$status" -eq 0 ] || return
+	read -r KVER EROT_KERNEL <"$work/newest"
+	export EROT_KERNEL
+	before=newest-
+}
+
+on_release()
+{
+	KVER=${KVER:-$(basename "$(find "$build" -maxdepth 1 -name 'module-6.12*-cloud-amd64' |
 		sort -V | tail -n 1)")}
-	kver=${kver#module-}
-	[ -e "$build/module-$kver/erot.ko" ] || die "no module in build/: run make first"
-	export KVER=$kver
-	TMPDIR=$work scratch_run "$top/qemu-test/image.sh" "$kver" "$work/image"
+	KVER=${KVER#module-}
+	[ -e "$build/module-$KVER/erot.ko" ] || die "no module in build/: run make first"
+}
+
+case $what in
+all)
+	host
+	on_release
 	guests
-fi
+	;;
+host)
+	host
+	;;
+guest)
+	on_release
+	guests
+	;;
+newest)
+	if on_newest; then
+		guests
+	fi
+	;;
+*)
+	die "usage: check.sh all|host|guest|newest"
+	;;
+esac
 
 [ "$skipped" -eq 0 ] || echo "# $skipped skipped: see '# SKIP' above"
 echo "$passed passed, $failed failed"
