@@ -3,17 +3,16 @@
  * The boot key: an X25519 pair made at load. Its public half is extended into
  * a PCR that cannot be reset, so that a quote shows which module made it.
  */
-#include <crypto/curve25519.h>
 #include <crypto/hash.h>
 #include <linux/err.h>
 #include <linux/module.h>
-#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/tpm.h>
 #include <linux/erot_format.h>
 
 #include "bootkey.h"
 #include "host.h"
+#include "hpke.h"
 #include "secret.h"
 
 static unsigned int pcr = 13;
@@ -69,7 +68,7 @@ static int extend(struct tpm_chip *chip)
 int erot_bootkey_init(void)
 {
 	struct tpm_chip *chip;
-	int err = -ENOMEM;
+	int err;
 
 	if (pcr < 8 || pcr > 15) {
 		pr_err("erot: pcr=%u: only 8 to 15 serve\n", pcr);
@@ -78,11 +77,9 @@ int erot_bootkey_init(void)
 	boot = erot_secret_alloc(GFP_KERNEL);
 	if (!boot)
 		return -ENOMEM;
-	curve25519_generate_secret(boot->session_sk);
-	if (!curve25519_generate_public(boot_pk, boot->session_sk)) {
-		err = -EKEYREJECTED;
+	err = erot_hpke_keypair(boot->session_sk, boot_pk);
+	if (err)
 		goto fail;
-	}
 
 	chip = tpm_default_chip();
 	if (!chip) {

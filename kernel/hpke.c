@@ -175,13 +175,14 @@ int erot_hpke_public(const u8 sk[EROT_KEY_SIZE], u8 pk[EROT_KEY_SIZE])
  * Waits until the kernel's random numbers are ready: a key made before could
  * be guessed.
  *
- * Return: 0, -ERESTARTSYS if a signal came while waiting, -EKEYREJECTED.
+ * Return: 0, -EINTR if a signal came while waiting, -EKEYREJECTED.
  */
 int erot_hpke_keypair(u8 sk[EROT_KEY_SIZE], u8 pk[EROT_KEY_SIZE])
 {
 	int err;
 
-	err = get_random_bytes_wait(sk, EROT_KEY_SIZE);
+	/* it fills the buffer even then, with what might be guessed */
+	err = get_random_bytes_wait(sk, EROT_KEY_SIZE) ? -EINTR : 0;
 	if (!err) {
 		curve25519_clamp_secret(sk);
 		err = erot_hpke_public(sk, pk);

@@ -2,7 +2,6 @@
 /*
  * Sessions: their registry. The states are drawn in session.h.
  */
-#include <crypto/curve25519.h>
 #include <linux/hashtable.h>
 #include <linux/ktime.h>
 #include <linux/pid.h>
@@ -15,6 +14,7 @@
 
 #include "crypto.h"
 #include "host.h"
+#include "hpke.h"
 #include "image.h"
 #include "limits.h"
 #include "secret.h"
@@ -118,11 +118,9 @@ struct erot_session *erot_session_create(const char **why)
 	s->secret = erot_secret_alloc(GFP_KERNEL);
 	if (!s->secret)
 		goto fail;
-	curve25519_generate_secret(s->secret->session_sk);
-	if (!curve25519_generate_public(s->session_pk, s->secret->session_sk)) {
-		err = -EKEYREJECTED;
+	err = erot_hpke_keypair(s->secret->session_sk, s->session_pk);
+	if (err)
 		goto fail;
-	}
 
 	/* Armed first: once registered it may die at any moment, and must find this. */
 	erot_session_set_deadline(s, EROT_SETUP_SECONDS);
