@@ -19,7 +19,9 @@
 static int check_receipt(struct erot_session *s, const struct erot_receipt_facts *f,
 			 const char **why)
 {
+	u32 host = erot_host_state();
 	u8 hwkey[EROT_DIGEST_SIZE];
+	int err;
 
 	if (!erot_host_hwkey(hwkey)) {
 		*why = "machine: no hardware key is set";
@@ -29,7 +31,11 @@ static int check_receipt(struct erot_session *s, const struct erot_receipt_facts
 		*why = "machine: the receipt is for another machine";
 		return -EXDEV;
 	}
-	if (f->host & ~(s->host & erot_host_state())) {
+	/* from here on there are keys: NEW may have been long ago */
+	err = erot_host_fit(host, why);
+	if (err)
+		return err;
+	if (f->host & ~(s->host & host)) {
 		*why = "host: lacks what the receipt requires";
 		return -EACCES;
 	}
