@@ -59,38 +59,106 @@ TEST_F(attested, launch)
 	ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(ev.flags));
 }
 
-/* Swap that comes later: no new session, and none is bound any more. */
-TEST_F(attested, swap_comes_later)
+/* A crash kernel would see all memory, and be loaded when it pleases root. */
+TEST_F(attested, kexec_is_off)
 {
-	struct fx_session *s = &self->s;
-	struct fx_knobs k = { 0 };
-	struct fx_box box = { 0 };
-	struct erot_nl_new n;
+	int fd = open("/proc/sys/kernel/kexec_load_disabled", O_RDWR | O_CLOEXEC);
+	char c;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, read(fd, &c, 1));
+	ASSERT_EQ('1', c);
+	ASSERT_ERRNO(EINVAL, pwrite(fd, "0", 1, 0));
+	close(fd);
+}
+
+/* ---- swap that comes later */
+
+#define SWAP_FILE	FX_DIR "/swap"
+#define SWAP_PAGES	1024
+
+static void make_swap(struct __test_metadata *_metadata)
+{
+	/* version, last page, no bad ones */
+	static const uint32_t head[3] = { 1, SWAP_PAGES - 1, 0 };
 	uint8_t page[4096] = { 0 };
-	uint32_t head[3] = { 1, 4095, 0 };	/* version, last page, no bad ones */
-	int fd = open(FX_DIR "/swap", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), i;
+	int fd = open(SWAP_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), i;
 
 	ASSERT_LE(0, fd);
 	memcpy(page + 1024, head, sizeof(head));
 	memcpy(page + 4086, "SWAPSPACE2", 10);
 	ASSERT_EQ(sizeof(page), write(fd, page, sizeof(page)));
 	memset(page, 0, sizeof(page));
-	for (i = 1; i < 4096; i++)
+	for (i = 1; i < SWAP_PAGES; i++)
 		ASSERT_EQ(sizeof(page), write(fd, page, sizeof(page)));
 	ASSERT_EQ(0, fsync(fd));
 	close(fd);
+}
 
-	WORKS(fx_until_bind(s, &k));
-	ASSERT_EQ(0, swapon(FX_DIR "/swap", 0)) { TH_LOG("swapon: %s", strerror(errno)); }
-	fd = erot_nl_new(fx.nl, &n, &fx_err);
-	i = fx_box_bind(s, &box);
-	ASSERT_EQ(0, swapoff(FX_DIR "/swap"));
-	ASSERT_EQ(-EACCES, i);
+/* No key is let in, though the receipt asks for nothing. */
+TEST_F(attested, swap_comes_before_provision)
+{
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { 0 };
+	int ret;
+
+	make_swap(_metadata);
+	WORKS(fx_new(s));
+	WORKS(fx_grant(s, &k));
+	WORKS(fx_release(s));
+	ASSERT_EQ(0, swapon(SWAP_FILE, 0)) { TH_LOG("swapon: %s", strerror(errno)); }
+	ret = fx_provision(s);
+	ASSERT_EQ(0, swapoff(SWAP_FILE));
+	unlink(SWAP_FILE);
+	ASSERT_EQ(-EACCES, ret);
 	ASSERT_NE(NULL, strstr(fx_err.text, "swap is in use"));
-	ASSERT_EQ(-EACCES, fd);
-	unlink(FX_DIR "/swap");
+	WORKS(fx_provision(s));
+}
+
+/* No new session, and none is bound any more. */
+TEST_F(attested, swap_comes_before_bind)
+{
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { 0 };
+	struct fx_box box = { 0 };
+	struct erot_nl_new n;
+	int made, bound;
+
+	make_swap(_metadata);
+	WORKS(fx_until_bind(s, &k));
+	ASSERT_EQ(0, swapon(SWAP_FILE, 0)) { TH_LOG("swapon: %s", strerror(errno)); }
+	made = erot_nl_new(fx.nl, &n, &fx_err);
+	bound = fx_box_bind(s, &box);
+	ASSERT_EQ(0, swapoff(SWAP_FILE));
+	ASSERT_EQ(-EACCES, bound);
+	ASSERT_NE(NULL, strstr(fx_err.text, "swap is in use"));
+	ASSERT_EQ(-EACCES, made);
+	unlink(SWAP_FILE);
 	WORKS(erot_nl_new(fx.nl, &n, &fx_err));
 	close(n.fd);
+}
+
+/* No exec passes, though the receipt asks for nothing. */
+TEST_F(attested, swap_comes_before_exec)
+{
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { 0 };
+	struct fx_box box = { 0 };
+	struct erot_evidence ev;
+	int status, ret;
+
+	make_swap(_metadata);
+	WORKS(fx_until_bind(s, &k));
+	WORKS(fx_box_bind(s, &box));
+	WORKS(fx_mount(s));
+	ASSERT_EQ(0, swapon(SWAP_FILE, 0)) { TH_LOG("swapon: %s", strerror(errno)); }
+	ret = fx_box_exec(s) ?: fx_wait(s, 20, &status);
+	ASSERT_EQ(0, swapoff(SWAP_FILE));
+	unlink(SWAP_FILE);
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(SIGKILL, status);
+	WORKS(fx_evidence(s, 20, &ev));
+	ASSERT_EQ(EROT_END_EXEC_GATE, le32toh(ev.reason));
 }
 
 /* ---- the boot key in its PCR */

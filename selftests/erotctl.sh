@@ -106,6 +106,10 @@ refused "kill: another's session" 4 '^erotctl: kill: not-found: ' \
 refused "kill: no right to look up the beginning of an id" 3 '^erotctl: kill: ' \
 	"${user[@]}" erotctl kill --socket "$sock" "${id:0:8}" TERM
 
+# kexec is switched off by a measured initrd only
+matches "doctor: kexec is not switched off" '^warn +crash-kernel +not loaded, but' \
+	"$(erotctl doctor --socket "$sock")"
+
 # JSON, while there is something to tell
 # json COMMAND...: succeeds and prints what parses; kept for member
 json()

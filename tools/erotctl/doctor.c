@@ -30,6 +30,7 @@ struct host {
 	char *lockdown;
 	char *swaps;
 	char *crash;
+	char *kexec_off;
 	char *cmdline;
 	char *controllers;
 	char *userns;
@@ -118,9 +119,14 @@ static enum verdict look_swap(const struct host *h, char *found)
 static enum verdict look_crash(const struct host *h, char *found)
 {
 	bool loaded = h->crash && h->crash[0] == '1';
+	bool never = !h->kexec_off || h->kexec_off[0] == '1';
 
-	FOUND("%s", loaded ? "loaded: it would save keys from a crash" : "not loaded");
-	return loaded ? BAD : FINE;
+	if (loaded) {
+		FOUND("loaded: it would save keys from a crash");
+		return BAD;
+	}
+	FOUND("not loaded%s", never ? "" : ", but kexec is on: it may be at any time");
+	return never ? FINE : attested_only(h);
 }
 
 static enum verdict look_cgroup(const struct host *h, char *found)
@@ -253,7 +259,8 @@ static const struct check checks[] = {
 	  "echo confidentiality > /sys/kernel/security/lockdown, after erot.ko is loaded" },
 	{ "init-on-free", look_init_on_free, "boot with init_on_free=1" },
 	{ "swap", look_swap, "swapoff -a, and take swap out of /etc/fstab" },
-	{ "crash-kernel", look_crash, "kexec -p -u, and boot without crashkernel=" },
+	{ "crash-kernel", look_crash, "kexec -p -u, boot without crashkernel=; "
+				      "sysctl kernel.kexec_load_disabled=1, in the initrd" },
 	{ "cgroup", look_cgroup, "mount -t cgroup2 none /sys/fs/cgroup; boot with "
 				 "systemd.unified_cgroup_hierarchy=1 and without cgroup_disable=" },
 	{ "user-namespaces", look_userns, "sysctl user.max_user_namespaces=10000" },
@@ -304,6 +311,7 @@ static void read_host(struct host *h, const char *socket)
 	h->lockdown = slurp("/sys/kernel/security/lockdown", 4096);
 	h->swaps = slurp("/proc/swaps", 65536);
 	h->crash = slurp("/sys/kernel/kexec_crash_loaded", 64);
+	h->kexec_off = slurp("/proc/sys/kernel/kexec_load_disabled", 64);
 	h->cmdline = slurp("/proc/cmdline", 65536);
 	h->controllers = slurp("/sys/fs/cgroup/cgroup.controllers", 4096);
 	h->userns = slurp("/proc/sys/user/max_user_namespaces", 64);
@@ -318,6 +326,7 @@ static void free_host(struct host *h)
 	free(h->lockdown);
 	free(h->swaps);
 	free(h->crash);
+	free(h->kexec_off);
 	free(h->cmdline);
 	free(h->controllers);
 	free(h->userns);
