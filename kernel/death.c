@@ -30,9 +30,10 @@ static void grace_work(struct work_struct *work)
 
 	down_read(&s->keys);
 	late = s->plaintext && s->state == EROT_STATE_DEAD;
+	if (late)	/* under the lock: evidence says this or RELEASED, never both */
+		set_bit(EROT_BIT_PINNED, &s->flags);
 	up_read(&s->keys);
 	if (late) {
-		set_bit(EROT_BIT_PINNED, &s->flags);
 		atomic64_inc(&erot_stats.pinned);
 		erot_image_cut_off(s->image);
 		erot_session_get(s);
