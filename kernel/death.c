@@ -135,11 +135,10 @@ void erot_session_wipe(struct erot_session *s)
 		s->ended_ns = ktime_get_boottime_ns();
 		erot_session_set_state(s, EROT_STATE_DEAD);
 		erot_session_get(s);
-		if (!s->plaintext) {
+		if (!s->plaintext)
 			queue_work(erot_wq, &s->finish);
-		} else {
-			queue_delayed_work(erot_wq, &s->grace, EROT_GRACE_SECONDS * HZ);
-		}
+		else
+			queue_delayed_work(erot_cutoff_wq, &s->grace, EROT_GRACE_SECONDS * HZ);
 	}
 	up_write(&s->keys);
 	if (!first)

@@ -22,6 +22,7 @@
 
 struct erot_stats erot_stats;
 struct workqueue_struct *erot_wq;
+struct workqueue_struct *erot_cutoff_wq;
 
 /* The registry: by index for walking, by id for finding. Its lock is the array's. */
 static DEFINE_XARRAY_ALLOC1(registry);
@@ -334,7 +335,14 @@ void erot_session_damaged(struct erot_session *s, u64 chunk)
 int erot_session_init(void)
 {
 	erot_wq = alloc_workqueue("erot", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return erot_wq ? 0 : -ENOMEM;
+	if (!erot_wq)
+		return -ENOMEM;
+	erot_cutoff_wq = alloc_workqueue("erot_cutoff", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!erot_cutoff_wq) {
+		destroy_workqueue(erot_wq);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /*
@@ -356,6 +364,7 @@ void erot_session_exit(void)
 		erot_session_put(s);
 		index++;
 	}
+	destroy_workqueue(erot_cutoff_wq);	/* first: it queues what makes evidence */
 	destroy_workqueue(erot_wq);
 	WARN_ON(atomic_read(&erot_stats.sessions));
 	xa_destroy(&registry);
