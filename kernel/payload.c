@@ -91,24 +91,32 @@ static const struct address_space_operations payload_aops = {
 	.read_folio	= payload_read_folio,
 };
 
-/* Destinations are page cache of one EROFS superblock, locked by its reader. */
+/* Page cache of the one EROFS superblock, locked by its reader. */
+static bool is_page_cache(struct erot_session *s, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	struct address_space *mapping = folio_mapping(folio);
+
+	return folio_test_locked(folio) && mapping && mapping->host &&
+	       !strcmp(mapping->host->i_sb->s_type->name, "erofs") &&
+	       erot_image_claim_super(s->image, mapping->host->i_sb);
+}
+
+/* All that is to be filled; folios that lie side by side in memory share a vector. */
 static bool into_page_cache(struct erot_session *s, const struct iov_iter *to)
 {
-	size_t left = iov_iter_count(to), skip = to->iov_offset;
+	size_t left = iov_iter_count(to), skip = to->iov_offset, here, at;
 	const struct bio_vec *bv;
 
 	if (!iov_iter_is_bvec(to))
 		return false;
 	for (bv = to->bvec; left; bv++) {
-		struct folio *folio = page_folio(bv->bv_page);
-		struct address_space *mapping = folio_mapping(folio);
-		size_t here = bv->bv_len - skip;
-
-		if (!folio_test_locked(folio) || !mapping || !mapping->host ||
-		    strcmp(mapping->host->i_sb->s_type->name, "erofs") ||
-		    !erot_image_claim_super(s->image, mapping->host->i_sb))
-			return false;
-		left -= min(left, here);
+		here = min(left, bv->bv_len - skip);
+		for (at = 0; at < here; at += PAGE_SIZE - offset_in_page(bv->bv_offset + skip + at))
+			if (!is_page_cache(s, bv->bv_page +
+					      (bv->bv_offset + skip + at) / PAGE_SIZE))
+				return false;
+		left -= here;
 		skip = 0;
 	}
 	return true;
@@ -121,12 +129,13 @@ static ssize_t payload_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	size_t len = iov_iter_count(to);
 	int err;
 
-	if (!into_page_cache(s, to))
-		return -EACCES;
+	/* first of the two, since the other one takes the superblock for the session's */
 	if (!erot_sandbox_is_inside(s, current)) {
 		trace_erot_refused(s->id, "payload: reader is outside the sandbox", -EACCES);
 		return -EACCES;
 	}
+	if (!into_page_cache(s, to))
+		return -EACCES;
 	err = read_session(s, iocb->ki_pos, to);
 	if (err)
 		return err;
