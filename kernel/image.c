@@ -196,8 +196,11 @@ int erot_image_load(struct erot_image *img, struct file *envelope, struct file *
 	}
 	img->payload = get_file(payload);
 	*why = "payload: cannot be read";
-	return erot_image_fetch(img, &img->readers[0], 0) ?:
-	       erot_image_fetch(img, &img->readers[1], img->ewc.chunk_count - 1);
+	err = erot_image_fetch(img, &img->readers[0], 0) ?:
+	      erot_image_fetch(img, &img->readers[1], img->ewc.chunk_count - 1);
+	if (!err)
+		*why = NULL;
+	return err;
 }
 
 /* Descriptor against the code hash, superblock against the allow-list. */

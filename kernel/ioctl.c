@@ -97,8 +97,8 @@ static int ioctl_attach(struct erot_session *s, struct erot_attach __user *uarg)
 	payload = fget(arg.payload_fd);
 	if (!envelope || !payload)
 		goto out;
-	why = NULL;
 	fd = get_unused_fd_flags(O_CLOEXEC);
+	why = fd < 0 ? "session: no descriptor is left" : NULL;
 	err = fd < 0 ? fd : attach(s, envelope, payload, &file, &why);
 out:
 	mutex_unlock(&s->op);

@@ -22,12 +22,13 @@
 #include "session.h"
 #include "trace.h"
 
+#define NEEDED	"CAP_SYS_ADMIN in the initial user namespace is needed"
+
 int erot_netlink_pre(const struct genl_split_ops *ops, struct sk_buff *skb, struct genl_info *info)
 {
 	/* The socket's opener and the sender both need it, in the initial user namespace. */
 	if (!netlink_capable(skb, CAP_SYS_ADMIN)) {
-		NL_SET_ERR_MSG(info->extack,
-			       "CAP_SYS_ADMIN in the initial user namespace is needed");
+		NL_SET_ERR_MSG(info->extack, NEEDED);
 		return -EPERM;
 	}
 	return 0;
@@ -40,7 +41,10 @@ void erot_netlink_post(const struct genl_split_ops *ops, struct sk_buff *skb,
 
 int erot_netlink_dump_pre(struct netlink_callback *cb)
 {
-	return netlink_capable(cb->skb, CAP_SYS_ADMIN) ? 0 : -EPERM;
+	if (netlink_capable(cb->skb, CAP_SYS_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG(cb->extack, NEEDED);
+	return -EPERM;
 }
 
 /*
@@ -100,6 +104,7 @@ int erot_nl_new_doit(struct sk_buff *req, struct genl_info *info)
 		return refuse(info, NULL, why, PTR_ERR(s));
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0) {
+		why = "session: no descriptor is left";
 		err = fd;
 		goto fail;
 	}
@@ -137,6 +142,7 @@ fail_fd:
 	put_unused_fd(fd);
 fail:
 	erot_session_die(s, EROT_END_FAILED);
+	refuse(info, s->id, why, err);
 	erot_session_put(s);
 	return err;
 }

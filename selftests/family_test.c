@@ -195,10 +195,25 @@ TEST_F(family, no_descriptor_left_for_new)
 	struct erot_nl_new n;
 
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
-	ASSERT_EQ(-EMFILE, erot_nl_new(fx.nl, &n, &fx_err));
+	REFUSED(EMFILE, "no descriptor is left", erot_nl_new(fx.nl, &n, &fx_err));
 	none.rlim_cur = 1024;
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
 	WORKS(fx_nothing_left());
+}
+
+/* Refused before the key is used: the session can be attached afterwards. */
+TEST_F(family, no_descriptor_left_for_attach)
+{
+	struct fx_session *s = &self->s;
+	struct rlimit none = { 0, 4096 };
+	struct fx_knobs k = { 0 };
+
+	WORKS(fx_until_attach(s, &k));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	REFUSED(EMFILE, "no descriptor is left", fx_attach(s));
+	none.rlim_cur = 1024;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	WORKS(fx_attach(s));
 }
 
 struct many {
