@@ -2,7 +2,9 @@
 /* The exec gate: what does not pass is killed before its first instruction. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/wait.h>
 
@@ -20,6 +22,7 @@ FIXTURE_VARIANT(gate) {
 };
 
 #define HOST_AGENT "/selftests/workload/agent"
+#define PLAIN "/tmp/plain"		/* the image, mounted as it is */
 static const char *const quick[] = { "agent", "exit", "3", NULL };
 
 #define GATE(name, ...) FIXTURE_VARIANT_ADD(gate, name) = { .box = { __VA_ARGS__ } }
@@ -28,6 +31,7 @@ GATE(no_new_privs_missing, .no_nnp = true);
 GATE(seccomp_missing, .no_seccomp = true);
 GATE(both_missing, .no_nnp = true, .no_seccomp = true);
 GATE(program_of_the_host, .program = HOST_AGENT, .argv = quick);
+GATE(program_of_another_image, .program = PLAIN FX_AGENT, .argv = quick);
 GATE(session_inherited, .keep_session = true);
 GATE(image_inherited, .keep_image = true);
 GATE(memory_raised_after_bind, .late_memory = true);
@@ -38,11 +42,14 @@ FIXTURE_SETUP(gate)
 {
 	self->s.n.fd = -1;
 	WORKS(fx_begin());
+	ASSERT_TRUE(!mkdir(PLAIN, 0755) || errno == EEXIST);
+	ASSERT_EQ(0, mount(FX_DIR "/image", PLAIN, "erofs", MS_RDONLY, NULL));
 }
 
 FIXTURE_TEARDOWN(gate)
 {
 	fx_end(&self->s);
+	umount2(PLAIN, MNT_DETACH);
 	WORKS(fx_nothing_left());
 }
 
@@ -169,19 +176,22 @@ TEST_F(pass, runs)
 	ASSERT_EQ(EROT_ISO_ALL, le32toh(ev.isolation));
 }
 
-/* The gate looks at every exec: a copy in memory is not from the payload. */
+/* The gate looks at every exec: a copy in memory is not from the payload, and never runs. */
 static void killed_later(struct __test_metadata *_metadata, struct fx_session *s, const char *what)
 {
 	const char *argv[] = { FX_AGENT, what, NULL };
 	struct fx_box box = { .argv = argv };
 	struct fx_knobs k = { 0 };
 	struct erot_evidence ev;
+	char said[64];
 	int status;
 
 	WORKS(fx_launch(s, &k, &box));
 	WORKS(fx_wait(s, 20, &status));
 	ASSERT_TRUE(WIFSIGNALED(status)) { TH_LOG("status 0x%x", status); }
 	ASSERT_EQ(SIGKILL, WTERMSIG(status));
+	/* all who had the socket are gone, and none of them has said anything */
+	ASSERT_EQ(0, recv(s->sock, said, sizeof(said), 0));
 	WORKS(fx_evidence(s, 20, &ev));
 	ASSERT_EQ(EROT_END_EXEC_GATE, le32toh(ev.reason));
 	ASSERT_NE(0, le32toh(ev.flags) & EROT_EV_RAN);

@@ -4,6 +4,7 @@
  * descriptor 0; the other words name what it does.
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -237,18 +238,48 @@ static int many(void)
 	return sum;
 }
 
+/*
+ * A program that tells with its first instructions that it runs: write(0, program, 1), then
+ * pause() for ever. The C library alone would need as long as the death of a sandbox.
+ */
+static const struct {
+	Elf64_Ehdr head;
+	Elf64_Phdr load;
+	uint8_t code[32];
+} tells = {
+	.head = {
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT },
+		.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
+		.e_entry = 0x400000 + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
+		.e_phoff = sizeof(Elf64_Ehdr), .e_ehsize = sizeof(Elf64_Ehdr),
+		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
+	},
+	.load = {
+		.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000,
+		.p_filesz = sizeof(tells), .p_memsz = sizeof(tells), .p_align = 4096,
+	},
+	.code = {
+		0x31, 0xff,			/* xor %edi, %edi */
+		0xbe, 0x00, 0x00, 0x40, 0x00,	/* mov $0x400000, %esi */
+		0xba, 0x01, 0x00, 0x00, 0x00,	/* mov $1, %edx */
+		0xb8, 0x01, 0x00, 0x00, 0x00,	/* mov $SYS_write, %eax */
+		0x0f, 0x05,			/* syscall */
+		0xb8, 0x22, 0x00, 0x00, 0x00,	/* mov $SYS_pause, %eax */
+		0x0f, 0x05,			/* syscall */
+		0xeb, 0xf7,			/* jmp back to pause */
+	},
+};
+
 /* Executes what is no file of the payload; returns if it can't be tried. */
 static int exec_copy(void)
 {
-	static char buf[65536];
-	char *const argv[] = { "copy", "exit", "8", NULL };
+	char *const argv[] = { "copy", NULL };
 	char *const envp[] = { NULL };
-	int from = open("/bin/agent", O_RDONLY | O_CLOEXEC), to = memfd_create("copy", 0);
-	ssize_t n;
+	int to = memfd_create("copy", 0);
 
-	while (from >= 0 && to >= 0 && (n = read(from, buf, sizeof(buf))) > 0)
-		if (write(to, buf, (size_t)n) != n)
-			return 94;
+	if (to < 0 || write(to, &tells, sizeof(tells)) != sizeof(tells))
+		return 94;
 	fexecve(to, argv, envp);
 	return 93;
 }
