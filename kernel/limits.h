@@ -21,9 +21,6 @@
 /* Verified tree chunks kept per session: one path of three levels and one to spare. */
 #define EROT_TREE_CACHE		4
 
-/* Longest runtime that a receipt or release may ask for, in seconds: a year. */
-#define EROT_RUNTIME_MAX	(366U * 24 * 60 * 60)
-
 /* Parts of one message that erot_hmac_sha256() and the HKDF take. */
 #define EROT_PARTS_MAX		8
 

@@ -35,6 +35,7 @@
 #define EROT_TENANT_MAX		128
 #define EROT_IMAGE_MAX		(1ULL << 40)
 #define EROT_IMAGE_ALIGN	4096
+#define EROT_RUNTIME_MAX	(366U * 24 * 60 * 60)	/* seconds; of a receipt or release */
 
 /*
  * The table of labels. Each names one use of one primitive; none is a prefix
@@ -155,7 +156,7 @@ struct erot_statement {
  * @not_before: seconds since 1970
  * @not_after:  seconds since 1970, later than @not_before
  * @memory_max: bytes; the sandbox's memory.max may not be above it
- * @max_runtime: seconds from exec, not 0
+ * @max_runtime: seconds from exec, 1 to EROT_RUNTIME_MAX
  * @pids_max:   tasks; erotd's business, the module does not see it
  * @isolation:  EROT_ISO_* that must be observed
  * @host:       EROT_HOST_* that must be observed

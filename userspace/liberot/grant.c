@@ -236,8 +236,8 @@ int erot_receipt_parse(const void *content, size_t len, struct erot_receipt_info
 		return bad(err, "receipt", "validity", "ends before it begins");
 	if (!out->memory_max)
 		return bad(err, "receipt", "memory", "allows no memory");
-	if (!out->max_runtime)
-		return bad(err, "receipt", "runtime", "allows no running time");
+	if (!out->max_runtime || out->max_runtime > EROT_RUNTIME_MAX)
+		return bad(err, "receipt", "runtime", "running time is not within a year");
 	if (!out->pids_max)
 		return bad(err, "receipt", "pids", "allows no tasks");
 	if (out->isolation & ~EROT_ISO_ALL)

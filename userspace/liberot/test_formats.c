@@ -233,6 +233,8 @@ static void test_receipt(void)
 	r = make_receipt();
 	r.max_runtime = 0;
 	refuse_receipt(r, "receipt-runtime");
+	r.max_runtime = EROT_RUNTIME_MAX + 1;
+	refuse_receipt(r, "receipt-runtime");
 	r = make_receipt();
 	r.pids_max = 0;
 	refuse_receipt(r, "receipt-pids");
