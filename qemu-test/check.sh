@@ -62,6 +62,11 @@ host()
 	EROT_RESULT=$counts scratch_run "$top/qemu-test/guest-tests.sh" "$build" "${tests[@]}" ||
 		status=$?
 	add host "$status"
+	status=0
+	# builds libraries and targets once more, with sanitizers
+	TEST_LIMIT=900 EROT_RESULT=$counts scratch_run "$top/qemu-test/guest-tests.sh" "$top/fuzz" \
+		replay.sh || status=$?
+	add fuzz "$status"
 }
 
 # quiet GUEST: its kernel had nothing to say against the module; a test like any other

@@ -91,7 +91,7 @@ lint_shell()
 		if head -n 1 "$f" | grep -qE '^#!(/usr)?/bin/(env )?(ba)?sh\b'; then
 			files+=("$f")
 		fi
-	done < <(sources 'qemu-test/*' 'tools/*' 'selftests/*.sh' 'userspace/erotd/initramfs/*' .ci/run)
+	done < <(sources 'qemu-test/*' 'tools/*' 'fuzz/*.sh' 'selftests/*.sh' 'userspace/erotd/initramfs/*' .ci/run)
 	shellcheck -x -P SCRIPTDIR -P selftests "${files[@]}"
 }
 
