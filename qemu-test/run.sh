@@ -23,6 +23,7 @@ usage()
 	  --name NAME      logs go to build/NAME.{console,kmsg} (guest)
 	  --result FILE    what the command wrote to $EROT_RESULT
 	  --image DIR      made by image.sh before; otherwise it is made anew
+	  --qemu STRING    more options of QEMU, words
 	END
 	exit "$1"
 }
@@ -36,6 +37,7 @@ die()
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
 memory=1024 swap='' tpm='' tpm_state='' uefi='' net='' disk='' append='' limit=600 name=guest result='' image=''
+extra=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	-m) memory=${2:?} && shift ;;
@@ -50,6 +52,7 @@ while [ $# -gt 0 ]; do
 	--name) name=${2:?} && shift ;;
 	--result) result=${2:?} && shift ;;
 	--image) image=${2:?} && shift ;;
+	--qemu) read -ra extra <<<"${2:?}" && shift ;;
 	-h | --help) usage 0 ;;
 	--) shift && break ;;
 	-*) usage 2 >&2 ;;
@@ -193,7 +196,7 @@ TMPDIR=$work setpriv --pdeathsig TERM timeout -k 5 "$limit" setpriv --pdeathsig 
 	qemu-system-x86_64 "${accel[@]}" -m "$memory" -nodefaults -display none -no-reboot \
 	-kernel "$kernel/vmlinuz" -initrd "$image/initrd" -append "$cmdline $append" \
 	-serial "file:$work/console" -serial "file:$work/status" \
-	"${devices[@]}" -device virtio-rng-pci </dev/null >"$work/qemu.log" 2>&1 &
+	"${devices[@]}" -device virtio-rng-pci "${extra[@]}" </dev/null >"$work/qemu.log" 2>&1 &
 qemu=$!
 children=("$qemu" "$reader")
 ended=0
