@@ -107,7 +107,8 @@ void erot_bootkey_exit(void)
 	boot = NULL;
 }
 
-void erot_bootkey_panic(void)
+/* For the end of this boot: nobody may use it any more. Any context. */
+void erot_bootkey_wipe(void)
 {
 	if (boot)
 		memzero_explicit(boot, sizeof(*boot));

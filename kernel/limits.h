@@ -12,7 +12,7 @@
 /* Seconds from DEAD until plaintext that EROFS still holds is cut off. */
 #define EROT_GRACE_SECONDS	5
 
-/* Seconds that suspend waits for all plaintext to go: the grace, and time to cut it off. */
+/* Seconds that suspend and reboot wait for all plaintext to go: the grace, and time to cut off. */
 #define EROT_SLEEP_SECONDS	(EROT_GRACE_SECONDS + 5)
 
 /* Readers of one payload that decrypt at once; each owns a chunk buffer. */

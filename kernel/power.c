@@ -42,15 +42,22 @@ static int on_pm(struct notifier_block *nb, unsigned long event, void *data)
 	return NOTIFY_DONE;
 }
 
+/*
+ * A reset may keep memory, and what boots next need not clear it. After the close no session
+ * can use the boot key, and tasks still run, so that those just killed can let go of plaintext.
+ */
 static int on_reboot(struct notifier_block *nb, unsigned long event, void *data)
 {
 	erot_session_close(EROT_END_REBOOT);
+	erot_bootkey_wipe();
+	if (!erot_session_wait_released(EROT_SLEEP_SECONDS))
+		pr_warn("erot: plaintext of a session is still held: it stays in memory\n");
 	return NOTIFY_DONE;
 }
 
 static int on_panic(struct notifier_block *nb, unsigned long event, void *data)
 {
-	erot_bootkey_panic();
+	erot_bootkey_wipe();
 	erot_session_panic();
 	return NOTIFY_DONE;
 }
