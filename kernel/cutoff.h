@@ -2,10 +2,14 @@
 #ifndef EROT_CUTOFF_H
 #define EROT_CUTOFF_H
 
+#include <linux/types.h>
+
 struct inode;
 struct super_block;
 
 void erot_cutoff_inode(struct inode *inode);
+void erot_cutoff_panic(bool (*is_sandbox)(const void *cgroup));
+void erot_cutoff_panic_inode(struct inode *inode);
 void erot_cutoff_super(const struct super_block *sb);
 
 #endif

@@ -111,6 +111,7 @@ void erot_image_panic(struct erot_image *img)
 		memzero_explicit(img->cache[i].data, EROT_CHUNK_SIZE);
 	memzero_explicit(img->nonce, sizeof(img->nonce));
 	memzero_explicit(&img->verity, sizeof(img->verity));
+	erot_cutoff_panic_inode(READ_ONCE(img->inode));
 }
 
 void erot_image_panic_cipher(struct erot_image *img)

@@ -46,6 +46,21 @@ static u32 cgroup_bits(u64 memory_max)
 }
 
 /**
+ * erot_isolation_cgroup - who pays for the calling task's memory
+ *
+ * Return: a cookie for erot_cutoff_panic(), never to be dereferenced.
+ */
+const void *erot_isolation_cgroup(void)
+{
+	const void *memcg;
+
+	rcu_read_lock();
+	memcg = mem_cgroup_from_task(current);
+	rcu_read_unlock();
+	return memcg;
+}
+
+/**
  * erot_isolation_observe - what holds for the calling task now
  * @memory_max: bytes that the receipt allows
  *

@@ -262,6 +262,7 @@ int erot_sandbox_bind(struct erot_session *s, u32 *isolation, const char **why)
 	err = erot_session_expect(s, EROT_STATE_ATTACHED, why);
 	if (!err) {
 		s->isolation = *isolation;
+		s->cgroup = erot_isolation_cgroup();
 		s->pid = get_pid(task_tgid(current));
 		WRITE_ONCE(s->pid_ns, get_pid_ns(task_active_pid_ns(current)));
 		/* Dropped when the end is complete: the watch runs this module's code. */

@@ -2,6 +2,8 @@
 /*
  * Sessions: their registry. The states are drawn in session.h.
  */
+#include <linux/bitmap.h>
+#include <linux/hash.h>
 #include <linux/hashtable.h>
 #include <linux/ktime.h>
 #include <linux/pid.h>
@@ -13,12 +15,14 @@
 #include <linux/xarray.h>
 
 #include "crypto.h"
+#include "cutoff.h"
 #include "host.h"
 #include "hpke.h"
 #include "image.h"
 #include "limits.h"
 #include "secret.h"
 #include "session.h"
+#include "transit.h"
 
 struct erot_stats erot_stats;
 struct workqueue_struct *erot_wq;
@@ -27,6 +31,10 @@ struct workqueue_struct *erot_cutoff_wq;
 /* The registry: by index for walking, by id for finding. Its lock is the array's. */
 static DEFINE_XARRAY_ALLOC1(registry);
 static DEFINE_HASHTABLE(by_id, 10);
+
+/* Of cgroups of sandboxes the hashes; filled by a panic, which looks at every page of memory. */
+#define CGROUP_BITS	14
+static DECLARE_BITMAP(cgroups, 1 << CGROUP_BITS);
 
 /* How many want no session to come to be: the machine sleeps or goes down. Array's lock. */
 static unsigned int closed;
@@ -300,9 +308,22 @@ bool erot_session_wait_released(unsigned int seconds)
 	return wait_var_event_timeout(&unreleased, !atomic_read(&unreleased), seconds * HZ);
 }
 
+static bool is_sandbox(const void *cgroup)
+{
+	struct erot_session *s;
+	unsigned long index;
+
+	if (!test_bit(hash_ptr(cgroup, CGROUP_BITS), cgroups))
+		return false;
+	xa_for_each(&registry, index, s)
+		if (s->cgroup == cgroup && s->state != EROT_STATE_RELEASED)
+			return true;
+	return false;
+}
+
 /*
  * The other processors are stopped and locks may be held by them for ever:
- * zero what can be reached without any lock.
+ * zero what can be reached without any lock. Keys first: plaintext takes longer.
  */
 void erot_session_panic(void)
 {
@@ -314,10 +335,15 @@ void erot_session_panic(void)
 		if (s->secret)
 			memzero_explicit(s->secret, sizeof(*s->secret));
 		erot_image_panic(s->image);
+		if (s->cgroup)
+			set_bit(hash_ptr(s->cgroup, CGROUP_BITS), cgroups);
 	}
-	/* Last, because a cipher without AES-NI allocates here and might hang. */
+	erot_cutoff_panic(is_sandbox);
+	/* After the rest, because a cipher without AES-NI allocates here and might hang. */
 	xa_for_each(&registry, index, s)
 		erot_image_panic_cipher(s->image);
+	xa_for_each(&registry, index, s)
+		erot_transit_panic(s);
 }
 
 /**

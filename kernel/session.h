@@ -67,6 +67,7 @@ struct pid_namespace;
  * @attacher:  thread group that called ATTACH: the only one that may mount
  * @image:     set once by ATTACH; lives as long as the session
  * @pid:       the sandbox's first process; the watch is on this
+ * @cgroup:    of the sandbox, set once by BIND; a cookie, compared only
  * @pid_ns:    its pid namespace; compared by the probes, referenced until release
  * @deadline:  work that ends the session
  * @grace:     work that cuts the plaintext off when nobody lets go of it
@@ -109,6 +110,7 @@ struct erot_session {
 	struct pid *attacher;
 	struct erot_image *image;
 	struct pid *pid;
+	const void *cgroup;
 	struct pid_namespace *pid_ns;
 	struct delayed_work deadline;
 	struct delayed_work grace;
