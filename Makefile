@@ -60,8 +60,9 @@ WORKLOADS    := $(patsubst selftests/workload/%.c,$(BUILD)/selftests/workload/%,
 
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
-.PHONY: all module userspace tests image deps check check-host check-guest check-all check-fuzz fuzzers \
-	check-newest check-newest-run demo demo-run static install uninstall clean help FORCE
+.PHONY: all module module-reveal userspace tests image deps check check-host check-guest check-all \
+	check-memory check-fuzz fuzzers check-newest check-newest-run demo demo-run static install \
+	uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -76,6 +77,7 @@ help:
 	@echo "make check        deps, build, every test: on the host, then in a virtual machine"
 	@echo "make check-host   the tests that need no kernel module"
 	@echo "make check-guest  the tests in a virtual machine"
+	@echo "make check-memory what is left in the machine's memory, looked at from outside"
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
 	@echo "make check-fuzz   the parsers under libFuzzer, for FUZZ_SECONDS (120) in all"
 	@echo "make bench        releases a second, next to the raw rate of the HSM"
@@ -102,10 +104,21 @@ $(KMOD)/erot.ko: $(MODULE_SRC)
 	+@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(KMOD) $(MODFLAGS) modules
 	@touch $@
 
+# tells the secrets of erot.ko; a module of its own, so that what is shipped knows nothing of it
+REVEAL	= $(BUILD)/reveal-$(KVER)
+
+module-reveal: $(REVEAL)/erot-reveal.ko
+
+$(REVEAL)/erot-reveal.ko: $(wildcard qemu-test/reveal/*)
+	@mkdir -p $(REVEAL)
+	@cp -p $^ $(REVEAL)
+	+@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(REVEAL) $(MODFLAGS) modules
+	@touch $@
+
 # ---- userspace
 
 userspace: $(PROGRAMS)
-tests: $(HOSTTESTS) $(SELFTESTS) $(WORKLOADS)
+tests: $(HOSTTESTS) $(SELFTESTS) $(WORKLOADS) $(BUILD)/memory-scan
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -167,6 +180,9 @@ $(BUILD)/selftests/workload/%: selftests/workload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(filter-out -fPIE,$(OURFLAGS)) -static -o $@ $< -lpthread
 
+$(BUILD)/memory-scan: $(call obj,qemu-test/memory-scan.c)
+	$(link)
+
 # a list of sources that changed must relink what had it: a removed file leaves no trace, and of
 # an added one that is older than the target make thinks nothing (objects are .SECONDARY)
 $(BUILD)/sources: FORCE
@@ -185,13 +201,13 @@ deps:
 check: deps
 	+@$(MAKE) --no-print-directory $(JOBS) check-all
 
-check-all: all tests
+check-all: all tests module-reveal
 	@qemu-test/check.sh all
 
 check-host: userspace tests
 	@qemu-test/check.sh host
 
-check-guest: all tests
+check-guest: all tests module-reveal
 	@qemu-test/check.sh guest
 
 check-newest: deps
@@ -202,6 +218,9 @@ check-newest-run: userspace tests
 
 check-fuzz:
 	@fuzz/run.sh
+
+check-memory: all tests module-reveal
+	@qemu-test/memory-scan.sh
 
 static:
 	@tools/check.sh

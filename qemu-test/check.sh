@@ -128,6 +128,17 @@ guests()
 	done <"$top/selftests/config"
 }
 
+# what is left in memory, looked at from outside; what tells the secrets is built for no other kernel
+memory()
+{
+	local status=0
+
+	[ -z "${EROT_KERNEL:-}" ] || return 0
+	EROT_RESULT=$counts TMPDIR=$work scratch_run "$top/qemu-test/memory-scan.sh" \
+		--image "$work/image" || status=$?
+	add memory "$status"
+}
+
 # on_newest: sets KVER and EROT_KERNEL; fails when there is no module for it
 on_newest()
 {
@@ -154,6 +165,7 @@ all)
 	host
 	on_release
 	guests
+	memory
 	;;
 host)
 	host
@@ -161,6 +173,7 @@ host)
 guest)
 	on_release
 	guests
+	memory
 	;;
 newest)
 	if on_newest; then

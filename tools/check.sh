@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 CHECKS=(
 	module_cloud module_generic userspace_build lint_c lint_shell spelling documents licences layers_kernel
-	layers_userspace linked_libraries versions style secrets netlink_generated deps_named
+	layers_userspace linked_libraries versions style secrets nothing_revealed netlink_generated
+	deps_named
 )
 
 out=$(mktemp)
@@ -79,7 +80,7 @@ lint_c()
 	cppcheck --quiet --std=c11 --language=c --enable=warning,portability --inline-suppr \
 		--suppress=missingInclude --suppress=unknownMacro --suppress=nullPointerRedundantCheck \
 		--suppress=preprocessorErrorDirective --suppress=normalCheckLevelMaxBranches \
-		--error-exitcode=1 -j "$(nproc)" -Iuapi -Iuserspace userspace tools 2>&1
+		--error-exitcode=1 -j "$(nproc)" -Iuapi -Iuserspace userspace tools qemu-test/memory-scan.c 2>&1
 }
 
 lint_shell()
@@ -217,6 +218,23 @@ style()
 secrets()
 {
 	sources | grep -v '^tools/check.sh$' | xargs grep -lE 'BEGIN ([A-Z]+ )?PRIVATE KEY' | none
+}
+
+# what tells the secrets for tests (qemu-test/reveal) is no part of what is shipped: not of the
+# module as it was built, nor of its sources, nor of what make builds or installs
+nothing_revealed()
+{
+	local ko modules
+
+	mapfile -t modules < <(compgen -G 'build/check-*/erot.ko'; compgen -G 'build/module-*/erot.ko')
+	[ ${#modules[@]} -gt 0 ] || { echo "no module was built"; return 1; }
+	for ko in "${modules[@]}"; do
+		nm "$ko" | grep -iE 'reveal|kprobe'
+		strings "$ko" | grep -iE 'reveal|tell_all'	# of kprobes its debug information speaks
+	done | none || return 1
+	grep -rniE 'reveal|kprobe' Kbuild kernel uapi | none || return 1
+	make -n all | grep -i reveal | none || return 1
+	make -n install DESTDIR=/nowhere | grep -i reveal | none
 }
 
 netlink_generated()
