@@ -18,6 +18,7 @@ usage()
 	  --uefi           firmware (OVMF) that measures kernel, command line and initrd into the TPM
 	  --net            a network card: 10.0.2.15/24 in the guest, this host is 10.0.2.2
 	  --disk FILE      a read-only disk with the serial number "erot-data"
+	  --shared FILE    memory that guest and host see at once (ivshmem-plain), as large as the file
 	  --append STRING  more of a kernel command line; erot.open=1 is not implied
 	  --timeout SEC    hard limit (600)
 	  --name NAME      logs go to build/NAME.{console,kmsg} (guest)
@@ -36,7 +37,7 @@ die()
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
-memory=1024 swap='' tpm='' tpm_state='' uefi='' net='' disk='' append='' limit=600 name=guest result='' image=''
+memory=1024 swap='' tpm='' tpm_state='' uefi='' net='' disk='' shared='' append='' limit=600 name=guest result='' image=''
 extra=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -47,6 +48,7 @@ while [ $# -gt 0 ]; do
 	--uefi) uefi=1 ;;
 	--net) net=1 ;;
 	--disk) disk=$(realpath "${2:?}") && shift ;;
+	--shared) shared=$(realpath "${2:?}") && shift ;;
 	--append) append=$2 && shift ;;
 	--timeout) limit=${2:?} && shift ;;
 	--name) name=${2:?} && shift ;;
@@ -152,6 +154,10 @@ fi
 if [ -n "$disk" ]; then
 	devices+=(-drive "file=$disk,format=raw,if=none,id=data,readonly=on"
 		-device "virtio-blk-pci,drive=data,serial=erot-data")
+fi
+if [ -n "$shared" ]; then
+	devices+=(-object "memory-backend-file,id=shared,share=on,mem-path=$shared,size=$(stat -c %s "$shared")"
+		-device "ivshmem-plain,memdev=shared")
 fi
 if [ -n "$tpm" ]; then
 	tpm_begin

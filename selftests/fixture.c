@@ -278,8 +278,10 @@ static int make_receipt(struct fx_session *s, struct erot_receipt_info *r)
 	free(content);
 	ret = ret ?: erot_envelope_build(&p->shape, false, r->grant.manifest, r->grant.manifest_len,
 					 p->content_key, p->salt, r->grant.erot_pk, r->statement,
-					 &s->env, &s->env_len, &fx_err) ?:
-	      erot_sha256(s->env, s->env_len, r->ewc);
+					 &s->env, &s->env_len, &fx_err);
+	if (!ret && k->envelope)
+		k->envelope(s->env, s->env_len);
+	ret = ret ?: erot_sha256(s->env, s->env_len, r->ewc);
 	if (k->other_envelope)
 		r->ewc[31] ^= 0x80;
 	memcpy(o.statement, r->statement, sizeof(o.statement));

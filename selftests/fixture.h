@@ -71,6 +71,7 @@ enum fx_as { FX_RECEIPT, FX_STATEMENT, FX_ORDER, FX_DESTRUCTION };
  * @longer_manifest: the receipt has another manifest, longer than the envelope's
  * @no_isolation: the receipt asks for none
  * @payload:     NULL: fx.payload
+ * @envelope:    changes the envelope before the receipt names it
  */
 struct fx_knobs {
 	int64_t not_before;
@@ -94,6 +95,7 @@ struct fx_knobs {
 	bool longer_manifest;
 	bool no_isolation;
 	const struct fx_payload *payload;
+	void (*envelope)(uint8_t *env, size_t len);
 };
 
 /**
@@ -152,6 +154,7 @@ struct fx_session {
  * @late_swap:   memory.swap.max is raised between BIND and exec
  * @program:     path on the host, executed instead of one of the payload
  * @argv:        NULL: { FX_AGENT, "serve" }
+ * @instead:     called with the mount's place instead of executing; its result is the exit status
  */
 struct fx_box {
 	uint64_t drop;
@@ -170,6 +173,7 @@ struct fx_box {
 	bool late_swap;
 	const char *program;
 	const char *const *argv;
+	int (*instead)(const char *dir);
 };
 
 /* struct fx_world - of the whole program */

@@ -182,6 +182,8 @@ static void __attribute__((noreturn)) child(const struct fx_box *box, int sock, 
 	if (recv_fd(sock, &go, 1, &mount_fd))
 		_exit(94);
 	enter_payload(sock, mount_fd);
+	if (box->instead)
+		_exit(box->instead("/mnt"));
 	if (box->traced && ptrace(PTRACE_TRACEME, 0, NULL, NULL))
 		say(sock, errno, "ptrace");
 	if (!box->program && (chroot("/mnt") || chdir("/")))
