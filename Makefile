@@ -54,6 +54,8 @@ HOSTTESTS    := $(addprefix $(BUILD)/,$(basename $(notdir $(HOSTTEST_SRC))))
 # selftests/workload/*.c are what the tests run inside the sandbox
 SELFTEST_SRC := $(wildcard selftests/*_test.c)
 SELFTESTS    := $(patsubst selftests/%.c,$(BUILD)/selftests/%,$(SELFTEST_SRC))
+# fuzzers that run in the guest, with the tests
+GUESTFUZZ    := $(BUILD)/selftests/fuzz_family $(BUILD)/selftests/fuzz_hostile
 SELFLIB_SRC  := $(filter-out $(SELFTEST_SRC),$(wildcard selftests/*.c))
 WORKLOADS    := $(patsubst selftests/workload/%.c,$(BUILD)/selftests/workload/%,\
 		$(wildcard selftests/workload/*.c))
@@ -79,7 +81,7 @@ help:
 	@echo "make check-guest  the tests in a virtual machine"
 	@echo "make check-memory what is left in the machine's memory, looked at from outside"
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
-	@echo "make check-fuzz   the parsers under libFuzzer, for FUZZ_SECONDS (120) in all"
+	@echo "make check-fuzz   parsers under libFuzzer, the module in a guest: FUZZ_SECONDS (240) in all"
 	@echo "make bench        releases a second, next to the raw rate of the HSM"
 	@echo "make static       the static checks (tools/check.sh)"
 	@echo "make demo         deps, build, then one encrypted workload from package to proof"
@@ -118,14 +120,14 @@ $(REVEAL)/erot-reveal.ko: $(wildcard qemu-test/reveal/*)
 # ---- userspace
 
 userspace: $(PROGRAMS)
-tests: $(HOSTTESTS) $(SELFTESTS) $(WORKLOADS) $(BUILD)/memory-scan
+tests: $(HOSTTESTS) $(SELFTESTS) $(GUESTFUZZ) $(WORKLOADS) $(BUILD)/memory-scan
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(OURFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # a test compares literals, which are signed, with sizes, which are not
-$(call obj,$(HOSTTEST_SRC) $(SELFTEST_SRC) $(SELFLIB_SRC)): OURFLAGS += -Wno-sign-compare
+$(call obj,$(HOSTTEST_SRC) $(SELFTEST_SRC) $(SELFLIB_SRC) $(wildcard fuzz/guest/*.c fuzz/hostile/*.c)): OURFLAGS += -Wno-sign-compare
 
 # D: deterministic; an archive is made anew, so that no removed file stays in it
 define archive
@@ -175,6 +177,12 @@ $(foreach t,$(HOSTTEST_SRC),$(eval $(call hosttest,$(t))))
 $(SELFTESTS): $(BUILD)/selftests/%: $(BUILD)/obj/selftests/%.o $(BUILD)/libselftest.a $(LIBA)
 	$(link)
 
+$(BUILD)/selftests/fuzz_family: $(call obj,$(wildcard fuzz/guest/*.c)) $(BUILD)/libselftest.a $(LIBA)
+	$(link)
+$(BUILD)/selftests/fuzz_hostile: $(call obj,$(wildcard fuzz/hostile/*.c) \
+		$(addprefix fuzz/guest/,files.c program.c store.c)) $(BUILD)/libselftest.a $(LIBA)
+	$(link)
+
 # static and position-dependent: it is all that an image needs
 $(BUILD)/selftests/workload/%: selftests/workload/%.c
 	@mkdir -p $(@D)
@@ -216,8 +224,10 @@ check-newest: deps
 check-newest-run: userspace tests
 	@qemu-test/check.sh newest
 
+# half of the time for the parsers, half for the module
 check-fuzz:
-	@fuzz/run.sh
+	@half=$$(($${FUZZ_SECONDS:-240} / 2)); FUZZ_SECONDS=$$half fuzz/run.sh && \
+		FUZZ_SECONDS=$$half fuzz/guest.sh
 
 check-memory: all tests module-reveal
 	@qemu-test/memory-scan.sh

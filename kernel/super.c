@@ -3,7 +3,9 @@
  * EROFS would open what an image's superblock names: other devices by path,
  * decompressors, a fragment inode. None of it is needed, all of it is reach
  * for whoever made the image. Images are made with `mkfs.erofs -E
- * noinline_data`, and what that sets is all that is let through.
+ * noinline_data`, and what that sets is all that is let through. Inodes are not
+ * looked at: EROFS takes one for compressed (LZ4, no other) whatever the
+ * superblock says.
  */
 #include <linux/build_bug.h>
 #include <linux/crc32c.h>

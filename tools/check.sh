@@ -98,7 +98,7 @@ lint_shell()
 
 spelling()
 {
-	sources | grep -v '^LICENSES/' | xargs codespell --ignore-words-list=creat,padd,iput,inflight,ba,te,nd
+	sources | grep -v '^LICENSES/' | xargs codespell --ignore-words-list=inout,creat,padd,iput,inflight,ba,te,nd
 }
 
 # every page of Documentation/ is well-formed, from its first heading to its last table
