@@ -50,9 +50,14 @@ erotd_start()
 	until_true 60 test -S erotd.sock
 }
 
+# only when asked to in so many words, and then the kernel is tainted and says why
 do_reveal()
 {
-	insmod erot-reveal.ko tell_all_secrets=1 && answer ok
+	local test=18	# TAINT_TEST
+
+	! insmod erot-reveal.ko 2>/dev/null && insmod erot-reveal.ko tell_all_secrets=1 &&
+		[ $(($(cat /proc/sys/kernel/tainted) >> test & 1)) -eq 1 ] &&
+		dmesg | grep -q 'THIS MACHINE TELLS ALL SECRETS' && answer ok
 }
 
 do_launch()
