@@ -7,7 +7,7 @@
 # (qemu-test/debug-kernel.sh), where that can be built, with a module made for it;
 # FUZZ_KERNEL=plain: on Debian's. Programs that showed something new are kept in
 # build/fuzz/corpus/family/, where the next run begins; after a crash the last ones
-# are in build/fuzz/family.found/, the number of the hostile container in the log.
+# are in build/fuzz/family.found/, and the number of the hostile container is printed.
 
 set -euo pipefail
 
@@ -64,14 +64,19 @@ for what; do
 	[ "$seconds" -gt 0 ] || limit=$((365 * 86400))
 	scratch_run qemu-test/run.sh -m 1536 --append erot.open=1 --image "$work/image" \
 		--name "fuzz-$what" --shared "$work/memory" --disk "$work/corpus.tar" \
-		--timeout "$limit" -- bash -c "$inside" fuzz "$what" "$each" || status=$?
+		--timeout "$limit" -- bash -c "$inside" fuzz "$what" "$each" || { status=$? && break; }
 done
-died=()
-[ $status -eq 0 ] || died=(--died)
-rm -f "$out"/corpus/family/kept-*
-build/selftests/fuzz_family --unpack "$work/memory" "$out/corpus/family" "${died[@]}"
-if [ $status -ne 0 ]; then
-	mv "$out"/corpus/family/last-* "$out/family.found/" 2>/dev/null || :
-	echo "not ok - see build/fuzz-*.console and $out/family.found/"
+mkdir "$work/programs"
+if [ $status -eq 0 ]; then
+	build/selftests/fuzz_family --unpack "$work/memory" "$work/programs" >/dev/null
+else
+	# of fuzz_hostile the number of the container
+	build/selftests/fuzz_family --unpack "$work/memory" "$work/programs" --died
+	find "$work/programs" -name 'last-*' -exec mv -t "$out/family.found" {} +
+	echo "not ok - $what: see build/fuzz-$what.console, $out/family.found/"
+fi
+if [ -n "$(ls -A "$work/programs")" ]; then
+	rm -f "$out"/corpus/family/*
+	find "$work/programs" -name 'kept-*' -exec mv -t "$out/corpus/family" {} +
 fi
 exit $status

@@ -227,7 +227,11 @@ static void report(const struct store *s, int bad, uint64_t seconds, bool covera
 static int unpack(char **argv)
 {
 	struct store *s = store_open(argv[0]);
+	unsigned int i;
 
+	for (i = 0; s && i < STORE_WORKERS; i++)
+		if (s->runs[i])
+			printf("# worker %u: at %llu\n", i, (unsigned long long)s->runs[i]);
 	if (!s || store_unpack(s, argv[1], argv[2] && !strcmp(argv[2], "--died"))) {
 		fprintf(stderr, "fuzz_family: %s: %s\n", argv[0], strerror(errno));
 		return 1;
