@@ -24,6 +24,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/erot_ioctl.h>
@@ -71,6 +72,20 @@ static int take(struct erot_error *err, int *fd, int low)
 	return 0;
 }
 
+/* From a directory of the host, ".." leads to all of them. */
+static int check_stdio(const int fds[3], struct erot_error *err)
+{
+	struct stat st;
+
+	for (int i = 0; i < 3; i++) {
+		if (fstat(fds[i], &st))
+			return erot_fail(err, errno, "sandbox", "stdio: %s", strerror(errno));
+		if (S_ISDIR(st.st_mode))
+			return erot_fail(err, EISDIR, "sandbox", "stdio: %d is a directory", i);
+	}
+	return 0;
+}
+
 /*
  * Phase 1: keep stdio, socket and session, in places 0 to 4, and nothing else. Among what goes are
  * descriptors of other sessions; erotd has registered that they are not its last.
@@ -91,6 +106,8 @@ static int keep_descriptors(const struct erotd_sandbox *s, int *sock, int *sessi
 		if (in[i] < 0 || take(err, &in[i], 10))
 			return erot_fail(err, errno, "sandbox", "stdio: %s", strerror(errno));
 	}
+	if (check_stdio(in, err))
+		return -1;
 	for (i = 0; i < 3; i++)
 		if (dup2(in[i], i) < 0)
 			return erot_fail(err, errno, "sandbox", "stdio: %s", strerror(errno));

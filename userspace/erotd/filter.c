@@ -10,7 +10,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/netlink.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,6 +25,13 @@
 #include <sys/socket.h>
 
 #include "erotd/filter.h"
+
+#ifndef SIOCGIFVLAN	/* not in every <linux/sockios.h> */
+#define SIOCGIFVLAN 0x8982
+#endif
+#ifndef SIOCSIFVLAN
+#define SIOCSIFVLAN 0x8983
+#endif
 
 #ifndef PR_SET_MEMORY_MERGE
 #define PR_SET_MEMORY_MERGE 67
@@ -65,9 +75,9 @@ static const char *const allowed[] = {
 	"set_robust_list", "set_thread_area", "set_tid_address", "setfsgid", "setfsuid", "setgid",
 	"setgroups", "setitimer", "setpgid", "setpriority", "setregid", "setresgid", "setresuid",
 	"setreuid", "setrlimit", "setsid", "setsockopt", "setuid", "setxattr", "shmat", "shmctl",
-	"shmdt", "shmget", "shutdown", "sigaltstack", "signalfd", "signalfd4", "socketpair",
-	"stat", "statfs", "statx", "symlink", "symlinkat", "sync", "sync_file_range",
-	"syncfs", "sysinfo", "tgkill", "time", "timer_create", "timer_delete",
+	"shmdt", "shmget", "shutdown", "sigaltstack", "signalfd", "signalfd4", "stat", "statfs",
+	"statx", "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "sysinfo", "tgkill",
+	"time", "timer_create", "timer_delete",
 	"timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_create", "timerfd_gettime",
 	"timerfd_settime", "times", "tkill", "truncate", "umask", "uname", "unlink", "unlinkat",
 	"utime", "utimensat", "utimes", "vfork", "wait4", "waitid", "write", "writev",
@@ -130,15 +140,77 @@ static const struct rule by_argument[] = {
 	{ "vmsplice", EINVAL, 0, { { 0 } } },
 	{ "sendfile", EINVAL, 0, { { 0 } } },
 	{ "setsockopt", ENOPROTOOPT, 2, { IS(1, SOL_SOCKET), IS(2, SO_ZEROCOPY) } },
+	/* on a socket that was handed in with the option set */
+	{ "sendto", ENOBUFS, 1, { HAS(3, MSG_ZEROCOPY) } },
+	{ "sendmsg", ENOBUFS, 1, { HAS(2, MSG_ZEROCOPY) } },
+	{ "sendmmsg", ENOBUFS, 1, { HAS(3, MSG_ZEROCOPY) } },
 	/* input into somebody else's terminal */
 	{ "ioctl", EPERM, 1, { IS(1, TIOCSTI) } },
 	{ "ioctl", EPERM, 1, { IS(1, TIOCLINUX) } },
+	/* modules that the kernel loads for whoever asks: line disciplines, bridge, VLANs */
+	{ "ioctl", EPERM, 1, { IS(1, TIOCSETD) } },
+	{ "ioctl", EPERM, 1, { IS(1, SIOCGIFBR) } },
+	{ "ioctl", EPERM, 1, { IS(1, SIOCSIFBR) } },
+	{ "ioctl", EPERM, 1, { IS(1, SIOCBRADDBR) } },
+	{ "ioctl", EPERM, 1, { IS(1, SIOCBRDELBR) } },
+	{ "ioctl", EPERM, 1, { IS(1, SIOCGIFVLAN) } },
+	{ "ioctl", EPERM, 1, { IS(1, SIOCSIFVLAN) } },
 	{ "personality", EPERM, 1, { NOT(0, 0xffffffff) } },
 	/* families that know of no network namespace (vsock), or reach the kernel's crypto */
 	{ "socket", EAFNOSUPPORT, 1, { { .arg = 0, .op = SCMP_CMP_GT, .datum_a = AF_NETLINK } } },
+	/* generic netlink loads modules by the names of their families, and has the module's */
+	{ "socket", EPROTONOSUPPORT, 2, { IS(0, AF_NETLINK), NOT(2, NETLINK_ROUTE) } },
+	/* the kernel makes the sockets, of any family, before it looks whether they have pairs */
+	{ "socketpair", EAFNOSUPPORT, 1, { NOT(0, AF_UNIX) } },
 };
 
-static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
+#define ANY	-1
+
+/*
+ * What socket() may make. Any other protocol would be one that the kernel loads a module for,
+ * whoever asks. Of raw sockets it loads none, and they take a capability.
+ */
+static const struct {
+	int family, type, protocol;
+} sockets[] = {
+	{ AF_UNIX, ANY, ANY },
+	{ AF_NETLINK, ANY, ANY },
+	{ AF_INET, SOCK_STREAM, 0 },
+	{ AF_INET, SOCK_STREAM, IPPROTO_TCP },
+	{ AF_INET, SOCK_STREAM, IPPROTO_MPTCP },
+	{ AF_INET, SOCK_DGRAM, 0 },
+	{ AF_INET, SOCK_DGRAM, IPPROTO_UDP },
+	{ AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE },
+	{ AF_INET, SOCK_DGRAM, IPPROTO_ICMP },
+	{ AF_INET, SOCK_RAW, ANY },
+	{ AF_INET6, SOCK_STREAM, 0 },
+	{ AF_INET6, SOCK_STREAM, IPPROTO_TCP },
+	{ AF_INET6, SOCK_STREAM, IPPROTO_MPTCP },
+	{ AF_INET6, SOCK_DGRAM, 0 },
+	{ AF_INET6, SOCK_DGRAM, IPPROTO_UDP },
+	{ AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE },
+	{ AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6 },
+	{ AF_INET6, SOCK_RAW, ANY },
+};
+
+#define SOCK_TYPE_MASK	0xf	/* the kernel's; the rest are flags */
+
+static int allow_sockets(scmp_filter_ctx ctx)
+{
+	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+		struct scmp_arg_cmp arg[3] = {
+			{ 0, SCMP_CMP_EQ, (scmp_datum_t)sockets[i].family, 0 },
+			{ 1, SCMP_CMP_MASKED_EQ, SOCK_TYPE_MASK, (scmp_datum_t)sockets[i].type },
+			{ 2, SCMP_CMP_EQ, (scmp_datum_t)sockets[i].protocol, 0 },
+		};
+		unsigned int n = sockets[i].type == ANY ? 1 : sockets[i].protocol == ANY ? 2 : 3;
+		int err = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), n, arg);
+
+		if (err)
+			return err;
+	}
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 0);
+}
 
 static int fill_allowed(scmp_filter_ctx ctx)
 {
@@ -153,13 +225,7 @@ static int fill_allowed(scmp_filter_ctx ctx)
 		if (err)
 			return err;
 	}
-	for (i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
-		if (err)
-			return err;
-	}
-	return 0;
+	return allow_sockets(ctx);
 }
 
 static int fill_refused(scmp_filter_ctx ctx)
