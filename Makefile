@@ -51,14 +51,15 @@ HOSTTEST_SRC := $(wildcard userspace/*/test_*.c)
 HOSTTESTS    := $(addprefix $(BUILD)/,$(basename $(notdir $(HOSTTEST_SRC))))
 
 # selftests/*_test.c are programs; any other selftests/*.c is shared by them;
-# selftests/workload/*.c are what the tests run inside the sandbox
+# selftests/workload/*.c, and workload/escape/ as a whole, are what the tests run inside the sandbox
 SELFTEST_SRC := $(wildcard selftests/*_test.c)
 SELFTESTS    := $(patsubst selftests/%.c,$(BUILD)/selftests/%,$(SELFTEST_SRC))
 # fuzzers that run in the guest, with the tests
 GUESTFUZZ    := $(BUILD)/selftests/fuzz_family $(BUILD)/selftests/fuzz_hostile
 SELFLIB_SRC  := $(filter-out $(SELFTEST_SRC),$(wildcard selftests/*.c))
 WORKLOADS    := $(patsubst selftests/workload/%.c,$(BUILD)/selftests/workload/%,\
-		$(wildcard selftests/workload/*.c))
+		$(wildcard selftests/workload/*.c)) $(BUILD)/selftests/workload/escape
+ESCAPE_SRC   := $(wildcard selftests/workload/escape/*.c)
 
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
@@ -187,6 +188,9 @@ $(BUILD)/selftests/fuzz_hostile: $(call obj,$(wildcard fuzz/hostile/*.c) \
 $(BUILD)/selftests/workload/%: selftests/workload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(filter-out -fPIE,$(OURFLAGS)) -static -o $@ $< -lpthread
+$(BUILD)/selftests/workload/escape: $(ESCAPE_SRC) selftests/workload/escape/escape.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(filter-out -fPIE,$(OURFLAGS)) -static -o $@ $(filter %.c,$^) -lpthread
 
 $(BUILD)/memory-scan: $(call obj,qemu-test/memory-scan.c)
 	$(link)

@@ -52,6 +52,7 @@ ABSORBED+=" crc32c-intel crc32c_generic "
 MODULES=(
 	"${CRYPTO[@]}" crc32c-intel crc32c_generic erofs overlay loop virtio_blk
 	algif_aead algif_hash af_alg dummy veth binfmt_misc virtio_net nbd
+	sctp bridge 8021q
 )
 
 erot=$build/module-$kver/erot.ko
