@@ -168,11 +168,10 @@ def test_reload():
     s = Server(header_timeout=30)
     results, stop = [], threading.Event()
 
-    def load(keep):
+    def load(c):
         try:
-            c = Conn(s) if keep else None
             while not stop.is_set():
-                if keep:
+                if c:
                     c.send(text_of("GET", "/v1/ping"))
                     results.append(c.read().status)
                 else:
@@ -185,10 +184,12 @@ def test_reload():
         except (OSError, EOFError) as e:
             results.append(repr(e))
 
-    threads = [threading.Thread(target=load, args=(i % 2 == 0,)) for i in range(4)]
+    # connected before the first reload: they trust the first certificate
+    kept = Conn(s)
+    threads = [threading.Thread(target=load, args=(Conn(s) if i % 2 == 0 else None,))
+               for i in range(4)]
     for t in threads:
         t.start()
-    kept = Conn(s)
     for i in range(10):
         name = "other" if i % 2 == 0 else "server"
         s.configure(certificate=f"{DIR}/{name}.pem", key=f"{DIR}/{name}.key")
