@@ -116,7 +116,7 @@ guests()
 		fi
 		status=0
 		# shellcheck disable=SC2086 # options are words
-		scratch_run "$top/qemu-test/run.sh" -m "$memory" --append "$append" --timeout 1200 \
+		scratch_run "$top/qemu-test/run.sh" -m "$memory" --append "$append" --timeout 2400 \
 			--image "$work/image" --name "${before}guest-$name" --result "$counts" $options \
 			-- guest-tests /selftests "${tests[@]}" </dev/null || status=$?
 		# what quiet() counts is not counted as a failed program as well

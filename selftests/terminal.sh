@@ -88,7 +88,7 @@ stty -F "$(cat tty.name)" rows 50 cols 120
 told tty.out 'size 50x120'
 same "changes of its size are passed on" 0 $?
 printf '\003' >&9
-told tty.out '\^Csignal 2'
+told tty.out 'signal 2'
 same "Ctrl-C reaches the workload" 0 $?
 printf '\034' >&9
 told tty.out 'signal 3'
