@@ -123,7 +123,7 @@ bool erot_session_doom(struct erot_session *s, enum erot_end end)
  */
 void erot_session_wipe(struct erot_session *s)
 {
-	bool first;
+	bool first, clean = false;
 
 	down_write(&s->keys);
 	first = !s->wiped;
@@ -135,9 +135,8 @@ void erot_session_wipe(struct erot_session *s)
 		s->ended_ns = ktime_get_boottime_ns();
 		erot_session_set_state(s, EROT_STATE_DEAD);
 		erot_session_get(s);
-		if (!s->plaintext)
-			queue_work(erot_wq, &s->finish);
-		else
+		clean = !s->plaintext;	/* and stays so: a dead session's payload isn't opened */
+		if (!clean)
 			queue_delayed_work(erot_cutoff_wq, &s->grace, EROT_GRACE_SECONDS * HZ);
 	}
 	up_write(&s->keys);
@@ -149,6 +148,8 @@ void erot_session_wipe(struct erot_session *s)
 	if (cancel_delayed_work(&s->deadline))
 		erot_session_put(s);
 	erot_notify(s, EROT_EVENT_DEAD, 0);
+	if (clean)
+		queue_work(erot_wq, &s->finish);	/* tells RELEASED */
 }
 
 void erot_session_die(struct erot_session *s, enum erot_end end)

@@ -2,6 +2,7 @@
 /* Every way to die: when wait() returns the keys are gone, and evidence follows the plaintext. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -248,6 +249,73 @@ TEST_F(death, deadline)
 	ASSERT_EQ(SIGKILL, status & 0x7f);
 	keys_are_gone(_metadata, s, EROT_END_DEADLINE);
 	told(_metadata, s, EROT_END_DEADLINE, RAN, SIGKILL);
+}
+
+/* ---- what is told of it, while it happens */
+
+struct told {
+	uint32_t event[16];
+	unsigned int n;
+	const uint8_t *id;
+};
+
+static void note(void *ctx, const struct erot_nl_event *e)
+{
+	struct told *t = ctx;
+
+	if (t->n < 16 && !memcmp(t->id, e->id, EROT_ID_SIZE))
+		t->event[t->n++] = e->event;
+}
+
+/* All events of the session up to RELEASED are these, in this order. */
+static void events_are(struct __test_metadata *_metadata, struct fx_session *s,
+		       const uint32_t *want, unsigned int n)
+{
+	struct told t = { .id = s->n.id };
+	struct pollfd p = { .events = POLLIN };
+	unsigned int i;
+
+	WORKS(erot_nl_subscribe(fx.nl, &p.fd, &fx_err));
+	while (!t.n || t.event[t.n - 1] != EROT_EVENT_RELEASED) {
+		ASSERT_EQ(1, poll(&p, 1, 20000)) { TH_LOG("%u events", t.n); }
+		ASSERT_LE(0, erot_nl_recv(fx.nl, note, &t, &fx_err));
+	}
+	ASSERT_EQ(n, t.n);
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(want[i], t.event[i]) { TH_LOG("event %u", i); }
+}
+
+TEST_F(death, events)
+{
+	static const uint32_t want[] = {
+		EROT_EVENT_NEW, EROT_EVENT_PROVISIONED, EROT_EVENT_ATTACHED, EROT_EVENT_BOUND,
+		EROT_EVENT_RUNNING, EROT_EVENT_DEAD, EROT_EVENT_RELEASED,
+	};
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { 0 };
+	int fd;
+
+	WORKS(erot_nl_subscribe(fx.nl, &fd, &fx_err));
+	serving(_metadata, s, &k);
+	ASSERT_EQ(0, kill(s->pid, SIGKILL));
+	events_are(_metadata, s, want, sizeof(want) / sizeof(want[0]));
+}
+
+/* Nothing keeps the end from following the death at once, and yet it is told behind it. */
+TEST_F(death, events_without_plaintext)
+{
+	static const uint32_t want[] = { EROT_EVENT_NEW, EROT_EVENT_DEAD, EROT_EVENT_RELEASED };
+	struct fx_session *s = &self->s;
+	int fd, i;
+
+	WORKS(erot_nl_subscribe(fx.nl, &fd, &fx_err));
+	for (i = 0; i < 20; i++) {
+		WORKS(fx_new(s));
+		WORKS(erot_nl_destroy(fx.nl, s->n.id, &fx_err));
+		events_are(_metadata, s, want, 3);
+		close(s->n.fd);
+	}
+	s->n.fd = -1;
 }
 
 /* ---- who the first process is, and when it has ended */
