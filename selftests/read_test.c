@@ -315,6 +315,23 @@ TEST_F(forged, data_behind_the_end)
 	ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(ev.flags));
 }
 
+/* More chunks than one block of the tree has hashes: there are two levels, three blocks. */
+TEST_F_TIMEOUT(forged, nothing_but_two_levels, 60)
+{
+	struct fx_payload *p = &self->payload;
+	struct fx_knobs k = { .payload = p };
+	struct fx_session *s = &self->s;
+	struct fx_box box = { 0 };
+	uint64_t off;
+
+	ASSERT_EQ(0, ftruncate(self->image, 600 * EROT_CHUNK_SIZE));
+	WORKS(fx_payload_make("levels", self->image, p));
+	ASSERT_EQ(3 * EROT_CHUNK_SIZE, p->shape.tree_len);
+	WORKS(fx_launch(s, &k, &box));
+	for (off = 0; off < FX_BIG_SIZE; off += AGENT_DATA_MAX)
+		same(_metadata, s, AGENT_READ, off, AGENT_DATA_MAX, &self->a);
+}
+
 /* Two sessions at once: each with keys, chunks, processes and an end of its own. */
 TEST_F_TIMEOUT(read, two_sessions, 60)
 {

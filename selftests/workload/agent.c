@@ -197,7 +197,7 @@ static void *exec_thread(void *arg)
 
 static void *last_thread(void *arg)
 {
-	(void)arg;
+	pthread_join(*(pthread_t *)arg, NULL);	/* its leader has ended by then */
 	_exit(11);
 }
 
@@ -216,9 +216,11 @@ static int threads(void)
 
 static int in_thread(void *(*fn)(void *), int leader_stays)
 {
+	static pthread_t leader;
 	pthread_t t;
 
-	if (pthread_create(&t, NULL, fn, NULL))
+	leader = pthread_self();
+	if (pthread_create(&t, NULL, fn, &leader))
 		return 96;
 	if (!leader_stays)
 		pthread_exit(NULL);
