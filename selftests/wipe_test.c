@@ -19,15 +19,17 @@
 #define BUFFER		(64 << 10)
 #define SUPER		1024	/* where EROFS has it, volume name and uuid last */
 #define CANARY_AT	(9 * 4096 + 2048)	/* in FX_BIG, from its start */
+#define FORGED_AT	(100 * EROT_CHUNK_SIZE)	/* in FX_BIG, in the forged chunk or in the next */
 
 enum secret {
 	EROT_SK, EVIDENCE_KEY, CONTENT_KEY, CHUNK_KEY, NONCE, VERITY_SALT, TREE, SUPERBLOCK,
-	PLAINTEXT, SECRETS
+	PLAINTEXT, REFUSED_CHUNK, SECRETS
 };
 
 static const char *const names[] = {
 	"ERoT private key", "evidence key", "content key", "chunk key", "base nonce",
 	"salt of the code hash", "block of the hash tree", "superblock", "plaintext of a file",
+	"plaintext of a refused chunk",
 };
 
 /* What the child hands over. @bytes are masked. */
@@ -42,6 +44,8 @@ struct shared {
 	size_t cms_len;
 	struct erot_release release;
 	struct erot_payload_shape shape;
+	uint8_t forged[EROT_CHUNK_STRIDE];
+	uint64_t forged_chunk;
 	int ret;
 	char text[200];
 };
@@ -70,17 +74,17 @@ static void hand_over(struct shared *sh, enum secret which, const void *p, size_
 
 /* ---- in the child */
 
-/* 24 random bytes in superblock (no checksum then) and FX_BIG, which is at @big in the image. */
-static int mark_image(struct shared *sh, int image)
+/* 24 random bytes in superblock (no checksum then) and FX_BIG, which is at *@big in the image. */
+static int mark_image(struct shared *sh, int image, uint64_t *big)
 {
 	static uint8_t page[4096];
 	uint8_t mark[24], compat;
-	uint64_t big = 0;
 	int ret;
 
-	while (!(ret = erot_pread_full(image, page, sizeof(page), big)) &&
+	*big = 0;
+	while (!(ret = erot_pread_full(image, page, sizeof(page), *big)) &&
 	       memcmp(page, fx.big, sizeof(page)))
-		big += sizeof(page);
+		*big += sizeof(page);
 	ret = ret ?: erot_pread_full(image, &compat, 1, SUPER + 8);
 	compat &= 0xfe;
 	ret = ret ?: erot_pwrite_full(image, &compat, 1, SUPER + 8) ?:
@@ -88,7 +92,7 @@ static int mark_image(struct shared *sh, int image)
 	      erot_pwrite_full(image, mark, sizeof(mark), SUPER + 48 + 4);
 	hand_over(sh, SUPERBLOCK, mark, sizeof(mark));
 	ret = ret ?: erot_random(mark, sizeof(mark)) ?:
-	      erot_pwrite_full(image, mark, sizeof(mark), big + CANARY_AT);
+	      erot_pwrite_full(image, mark, sizeof(mark), *big + CANARY_AT);
 	hand_over(sh, PLAINTEXT, mark, sizeof(mark));
 	return ret;
 }
@@ -117,21 +121,36 @@ static int hand_over_payload(struct shared *sh, const struct fx_payload *p)
 	return ret;
 }
 
+/* A chunk that is authentic, and is not the one that the code hash knows. */
+static int forge(struct shared *sh, const struct fx_payload *p, uint64_t big)
+{
+	static uint8_t plain[EROT_CHUNK_SIZE];
+	struct erot_payload_keys keys;
+	int ret;
+
+	sh->forged_chunk = (big + FORGED_AT) / EROT_CHUNK_SIZE;
+	ret = erot_payload_keys(p->content_key, p->salt, &keys) ?:
+	      erot_random(plain, sizeof(plain));
+	hand_over(sh, REFUSED_CHUNK, plain + 7000, 24);
+	return ret ?: erot_chunk_seal(&keys, sh->forged_chunk, plain, sizeof(plain), sh->forged);
+}
+
 /* All that DERG and customer do. */
 static int provide(struct fx_session *s, struct fx_payload *p, struct shared *sh)
 {
 	struct fx_knobs k = { .payload = p };
 	int image = fx_image_copy(), ret;
 	uint8_t key[EROT_KEY_SIZE];
+	uint64_t big;
 
 	if (image < 0)
 		return -errno;
-	ret = mark_image(sh, image) ?:
+	ret = mark_image(sh, image, &big) ?:
 	      erot_random(p->content_key, sizeof(p->content_key)) ?:
 	      erot_random(p->salt, sizeof(p->salt)) ?:
 	      erot_payload_encrypt(image, p->fd, 0, p->content_key, p->salt, NULL, NULL, &p->shape,
 				   p->code_hash, &fx_err) ?:
-	      hand_over_payload(sh, p) ?: fx_grant(s, &k) ?: fx_release(s) ?:
+	      hand_over_payload(sh, p) ?: forge(sh, p, big) ?: fx_grant(s, &k) ?: fx_release(s) ?:
 	      erot_evidence_key(s->sk, key);
 	if (ret)
 		return ret;
@@ -367,6 +386,28 @@ TEST_F_TIMEOUT(wipe, from_provision_to_the_end, 280)
 	found(_metadata, sh, "released", 0, 0);
 }
 
+/* Let go of at once, so that nothing is cut off; and the image descriptor is still open. */
+TEST_F_TIMEOUT(wipe, released_in_time, 120)
+{
+	struct fx_session *s = &self->s;
+	struct erot_nl_session got;
+	struct fx_box box = { 0 };
+	int status;
+
+	WORKS(fx_provision(s));
+	WORKS(fx_attach(s));
+	WORKS(fx_box_bind(s, &box));
+	WORKS(fx_mount(s));
+	WORKS(fx_box_exec(s));
+	WORKS(fx_read(s, AGENT_READ, FX_BIG, CANARY_AT / 4096 * 4096, 16, &self->a));
+	ASSERT_EQ(16, self->a.len);
+	ASSERT_EQ(0, kill(s->pid, SIGKILL));
+	WORKS(fx_wait(s, 20, &status));
+	WORKS(fx_wait_state(s->n.id, EROT_STATE_RELEASED, 20, &got));
+	ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(got.evidence.flags));
+	found(_metadata, self->shared, "released", 0, 0);
+}
+
 TEST_F_TIMEOUT(wipe, destroyed_when_provisioned, 120)
 {
 	struct fx_session *s = &self->s;
@@ -390,6 +431,26 @@ TEST_F_TIMEOUT(wipe, refused_when_attached, 120)
 	ASSERT_EQ(0, erot_pwrite_full(self->payload.fd, &b, 1, 5000));
 	REFUSED(EBADMSG, "payload: damaged", fx_attach(s));
 	found(_metadata, self->shared, "refused", BIT(EROT_SK) | BIT(EVIDENCE_KEY), 0);
+}
+
+/* A chunk that was decrypted and then refused leaves nothing, while all else goes on. */
+TEST_F_TIMEOUT(wipe, refused_while_running, 120)
+{
+	struct fx_session *s = &self->s;
+	struct shared *sh = self->shared;
+	struct fx_box box = { 0 };
+
+	WORKS(fx_provision(s));
+	WORKS(fx_attach(s));
+	ASSERT_EQ(0, erot_pwrite_full(self->payload.fd, sh->forged, sizeof(sh->forged),
+				      sh->forged_chunk * EROT_CHUNK_STRIDE));
+	WORKS(fx_box_bind(s, &box));
+	WORKS(fx_mount(s));
+	WORKS(fx_box_exec(s));
+	WORKS(fx_read(s, AGENT_READ, FX_BIG, FORGED_AT, 16, &self->a));
+	ASSERT_EQ(EIO, self->a.err);
+	found(_metadata, sh, "refused", BIT(EVIDENCE_KEY) | BIT(CHUNK_KEY) | BIT(NONCE) |
+	      BIT(VERITY_SALT), BIT(TREE) | BIT(SUPERBLOCK) | BIT(PLAINTEXT));
 }
 
 FX_MAIN
