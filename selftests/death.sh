@@ -77,19 +77,30 @@ matches "and are counted" '^[1-9]' "$(stat_of damaged)"
 cat kept.payload >app.payload
 clean "after damage"
 
+# killed NAME PID...: all of them at once, erotd among them; then another erotd begins
+killed()
+{
+	local name=$1
+
+	shift
+	kill -KILL "$@"
+	wait "$daemon" 2>/dev/null
+	wait "$client"
+	exec 9>&-
+	if until_true 30 sh -c '! pidof work && ! grep -q " erofs " /proc/mounts'; then
+		ok "$name killed: no process and no mount is left"
+	else
+		not_ok "$name killed: no process and no mount is left"
+	fi
+	rm -f erotd.sock
+	daemon_begin
+	clean "$name killed: a new erotd reports what the old one left"
+}
+
 start orphan '["/bin/work", "ignore-term"]'
-kill -KILL "$daemon"
-wait "$daemon" 2>/dev/null
-wait "$client"
-exec 9>&-
-if until_true 30 sh -c '! pidof work && ! grep -q " erofs " /proc/mounts'; then
-	ok "erotd killed: no process and no mount is left"
-else
-	not_ok "erotd killed: no process and no mount is left"
-fi
-rm -f erotd.sock
-daemon_begin
-clean "a new erotd reports what the old one left"
+killed "erotd" "$daemon"
+start both '["/bin/work", "ignore-term"]'
+killed "erotd and the workload" "$daemon" "$(pidof work)"
 
 start again '["/bin/work", "handle-term"]'
 kill -TERM "$client"
@@ -108,5 +119,18 @@ client=$one
 kill -TERM "$client"
 exec 8>&-
 ended "the first ends" 33
+
+# neither sees the other's files, nor is hit by the other's limit of memory
+start first '["/bin/sh", "-c", "echo one >/tmp/mark; echo ready; read line; cat /tmp/mark; exit 3"]'
+one=$client
+exec 8>&9
+start second '["/bin/sh", "-c", "ls /tmp; echo ready; exec /bin/work eat"]'
+ended "the second eats all that it may" 137
+same "it does not see the first one's files" ready "$(cat second.out)"
+client=$one
+echo go >&8
+exec 8>&-
+ended "the first goes on" 3
+same "with what it has" "ready one" "$(xargs <first.out)"
 clean "after all of them"
 finish
