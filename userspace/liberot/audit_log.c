@@ -93,6 +93,23 @@ int audit_log_documents(struct audit *a, struct erot_error *err)
 	return ret;
 }
 
+/* What is about the machine may be older than the statement, where the chain has to begin. */
+static size_t count_older(const struct audit *a, const struct erot_log_entry_info *last)
+{
+	const struct audit_entry *e, *statement = audit_find(a, EROT_LOG_STATEMENT, NULL);
+	uint64_t begin = last->number + 1 - a->n_chain;
+	size_t i, n = 0;
+
+	if (statement && statement->info.number < begin)
+		begin = statement->info.number;
+	for (i = 0; i < a->n_entries; i++) {
+		e = &a->entries[i];
+		n += e->info.number < begin &&
+		     !memcmp(e->info.stream, last->stream, EROT_DIGEST_SIZE);
+	}
+	return n;
+}
+
 /* A link is the entry before, by its hash: whoever left one out would have to forge the next. */
 int audit_log_chain(struct audit *a, struct erot_error *err)
 {
@@ -113,10 +130,8 @@ int audit_log_chain(struct audit *a, struct erot_error *err)
 			found += !memcmp(a->entries[e].leaf, leaf, sizeof(leaf));
 		before = after;
 	}
-	/* what is about the machine may be older than the statement, where the chain begins */
-	for (e = 0; !ret && e < a->n_entries; e++)
-		found += a->entries[e].info.number < after.number + 1 - a->n_chain &&
-			 !memcmp(a->entries[e].info.stream, after.stream, EROT_DIGEST_SIZE);
+	if (!ret)
+		found += count_older(a, &after);
 	if (!ret && found != a->n_entries)
 		ret = erot_fail(err, EKEYREJECTED, "audit-chain",
 				"%zu of %zu entries are not in the tenant's chain",
