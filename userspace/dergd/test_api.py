@@ -18,27 +18,12 @@ import traceback
 
 sys.dont_write_bytecode = True
 
-import test_http_fixture as fixture                                             # noqa: E402
-from test_http_fixture import (ADMIN, CUSTOMER, DIR, STRANGER, Server, certificate,     # noqa: E402
-                               der, done, fingerprint, note, ok, refused, request)
+from test_http_fixture import (ADMIN, CUSTOMER, DIR, LIMIT, STRANGER, Server,               # noqa: E402
+                               certificate, der, done, fingerprint, note, ok, refused, request)
 from test_api_document import (API, mutations, objects, operations, pattern_of,      # noqa: E402
                                resolve, valid)
-from test_api_machine import Machine    # noqa: E402
-
-BUILD = sys.argv[1]
-T = "/v1/tenants/default"
-
-def b64(data):
-    return base64.b64encode(data).decode()
-
-
-def run(*args):
-    done_ = subprocess.run((f"{BUILD}/{args[0]}", *args[1:]), cwd=DIR, capture_output=True,
-                           check=False)
-    if done_.returncode:
-        raise RuntimeError(f"{args}: {done_.stderr.decode()}")
-    return done_.stdout.decode()
-
+from test_api_machine import Machine, b64                                        # noqa: E402
+from test_api_provider import BUILD, T, package, provider, run                       # noqa: E402
 
 # ---- requests
 
@@ -163,42 +148,6 @@ def test_roles(s):
                 wrong.append(f"{method} {real} of another tenant: {a.status} {a.code}")
     if not ok(not wrong, "every role is asked for"):
         note("\n".join(wrong))
-
-
-def package(statement, name):
-    """The customer's side, with the real tool: envelope and order."""
-    for kind, data in (("statement", statement),):
-        with open(f"{DIR}/{name}.{kind}", "wb") as out:
-            out.write(data)
-    run("ewc", "seal", "--statement", f"{name}.statement", "--cert", "derg/receipt-cert.der",
-        "--payload", "app.payload", "--key", "app.key", "--manifest", "app.manifest",
-        "-o", f"{name}.ewc")
-    run("ewc", "order", "--statement", f"{name}.statement", "--ewc", f"{name}.ewc", "--key",
-        "order.key", "--cert", "order.pem", "-o", f"{name}.order")
-    parts = []
-    for kind in ("ewc", "order"):
-        with open(f"{DIR}/{name}.{kind}", "rb") as f:
-            parts.append(f.read())
-    return parts
-
-
-def provider():
-    fixture.openssl("req", "-x509", "-newkey", "rsa:3072", "-nodes", "-keyout", "order.key",
-                    "-out", "order.pem", "-days", "2", "-subj", "/CN=order", "-addext",
-                    "subjectKeyIdentifier=hash")
-    run("dergctl", "--dir", f"{DIR}/derg", "init", "--log-name", "example.org/erot")
-    run("dergctl", "--dir", f"{DIR}/derg", "client", "add", "--admin", "--label", "ops",
-        f"{ADMIN}.pem")
-    run("dergctl", "--dir", f"{DIR}/derg", "client", "add", "--tenant", "default", "--label",
-        "build", "--order-cert", "order.pem", f"{CUSTOMER}.pem")
-    os.makedirs(f"{DIR}/root/bin")
-    shutil.copy("/bin/true", f"{DIR}/root/bin/true")
-    with open(f"{DIR}/template.json", "w") as out:
-        json.dump({"process": {"args": ["/bin/true"], "cwd": "/"}, "root": {"readonly": True},
-                   "linux": {"resources": {"memory": {"limit": 1 << 24}, "pids": {"limit": 4}}},
-                   "erot": {"maxRuntime": 60}}, out)
-    run("ewc", "prepare", "--manifest", "template.json", "--key", "app.key", "--finished",
-        "app.manifest", "root", "-o", "app.payload")
 
 
 def test_public(s):
@@ -378,7 +327,7 @@ def test_helper(s):
     helper = children(s.process.pid)
     ok(len(helper) == 1, "one child, the HSM helper")
     os.kill(helper[0], 9)
-    ok(s.process.wait(fixture.LIMIT * 2) == 1 and "code=hsm-helper" in s.log(),
+    ok(s.process.wait(LIMIT * 2) == 1 and "code=hsm-helper" in s.log(),
        "ends when its helper has ended")
 
 
