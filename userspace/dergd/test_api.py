@@ -191,7 +191,8 @@ def test_admin(s):
     body = {"certificate": b64(der(STRANGER)), "role": "customer", "label": "new"}
     a = call(s, "POST", T + "/clients", body, ADMIN, 201)
     ok(a.headers["location"] == f"{T}/clients/{fingerprint(STRANGER)}", "its place")
-    call(s, "POST", T + "/clients", body, ADMIN, 409, "the same client again")
+    refused(call(s, "POST", T + "/clients", body, ADMIN, 409), 409, "client-exists",
+            "the same client again")
     call(s, "GET", T + "/machines", client=STRANGER)
     ok({c["client"] for c in call(s, "GET", T + "/clients", client=ADMIN).json["clients"]} ==
        {fingerprint(STRANGER), fingerprint(CUSTOMER)}, "both customers")
@@ -224,6 +225,8 @@ def test_launch(s, machine):
     ok(call(s, "GET", f"{T}/statements/{digest}", client=CUSTOMER).json["statement"] ==
        a.json["statement"], "the same statement")
     call(s, "GET", f"{T}/keys/{digest}", client=CUSTOMER)
+    refused(call(s, "GET", f"{T}/statements/{'0' * 64}", client=CUSTOMER, want=404), 404,
+            "statement-unknown", "a statement that was never made")
     envelope, order = package(statement, "app")
     order_body = {"statement": b64(statement), "order": b64(order), "envelope": b64(envelope)}
     a = call(s, "POST", T + "/receipts", order_body, CUSTOMER, 201)
@@ -243,6 +246,10 @@ def test_launch(s, machine):
     ok(not dry.json["wouldRelease"] and [c for c in dry.json["checks"] if c.get("code")],
        "a dry run that says why not")
     a = call(s, "POST", T + "/releases", forged, want=403)
+    signature = base64.b64decode(body["signature"])
+    forged = {**body, "signature": b64(signature[:-1] + bytes([signature[-1] ^ 1]))}
+    refused(call(s, "POST", T + "/releases", forged, want=403), 403, "softkey-signature",
+            "not signed by the machine")
     ok(call(s, "GET", f"{T}/receipts/{rid}", client=CUSTOMER).json["state"] == "ready",
        "neither has spent the receipt")
     a = call(s, "POST", T + "/releases", body)
@@ -256,7 +263,13 @@ def test_launch(s, machine):
             403, "receipt-spent", "too late to revoke")
     end = machine.end(receipt, bytes.fromhex(rid), secret)
     bad = {**end, "evidence": b64(base64.b64decode(end["evidence"])[:-1] + b"\0")}
-    call(s, "POST", T + "/terminations", bad, want=403)
+    refused(call(s, "POST", T + "/terminations", bad, want=403), 403, "evidence-mac",
+            "forged evidence")
+    bad = {**end, "signature": body["signature"]}
+    refused(call(s, "POST", T + "/terminations", bad, want=403), 403, "softkey-signature",
+            "evidence that the machine did not sign")
+    refused(call(s, "GET", f"{T}/destructions/{rid}", client=CUSTOMER, want=404), 404,
+            "destruction-unknown", "no destruction record yet")
     a = call(s, "POST", T + "/terminations", end)
     ok(call(s, "GET", f"{T}/destructions/{rid}", client=CUSTOMER).json == a.json,
        "the destruction record")

@@ -279,12 +279,41 @@ static void test_receipts(void)
 	launch_free(&m);
 }
 
+/* An enrolment that was begun gives nothing yet. */
+static void test_pending(void)
+{
+	struct derg_statement_request in = {
+		.tenant = "pending", .manifest = manifest, .manifest_len = sizeof(manifest) - 1,
+	};
+	struct derg_challenge challenge;
+	struct derg_issued statement;
+	struct enrol_answer a;
+	struct box_keys k;
+
+	make_tenant("pending");
+	learn_default("pending", &one);
+	box_keys(&one, &k);
+	must(machine_enrol(&derg, "pending", &k.request, now, &a, &err));
+	tap_refused(derg_challenge(&derg, "pending", a.id, now, &challenge, &err), EPERM, &err,
+		    "machine-pending", "no challenge");
+	in.machine = a.id;
+	tap_refused(derg_statement(&derg, &in, now, &statement, &err), EPERM, &err,
+		    "machine-pending", "and no key");
+	derg_issued_free(&statement);
+}
+
 static void test_tenants(void)
 {
 	struct launch l, m;
 
 	launch_ready(&l, "mine", &one);
 	launch_ready(&m, "theirs", &one);
+	l.tenant = "theirs";
+	tap_refused(launch_ask_receipt(&l, 0, 0), EPERM, &err, "tenant-mismatch",
+		    "a receipt for another tenant's key");
+	l.tenant = "mine";
+	must(launch_ask_receipt(&l, 0, 0));
+	l.req.receipt = l.receipt.cms;
 	l.req.tenant = "theirs";
 	tap_refused(launch_release(&l, now, &release), EPERM, &err, "tenant-mismatch",
 		    "another tenant's receipt");
@@ -326,6 +355,7 @@ int main(void)
 	test_module_version();
 	test_impostor();
 	test_receipts();
+	test_pending();
 	test_tenants();
 	derg_end();
 	return tap_done();
