@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "attester/attester.h"
 #include "common/base64.h"
@@ -14,6 +15,7 @@
 #include "liberot/softkey.h"
 
 #define KEY_FILE_MAX	8192
+#define RETRIES		15	/* of a request, a second apart */
 
 static int open_tpm(struct attester *a, struct erot_error *err)
 {
@@ -85,7 +87,16 @@ void attester_close(struct attester *a)
 	a->key = NULL;
 }
 
-/* A lost answer is asked for again, once: the DERG gives the same one. */
+/* What a DERG that is being started again gives; a refusal is none of these. */
+static bool worth_retrying(int ret)
+{
+	return ret == -ECONNRESET || ret == -EHOSTUNREACH || ret == -EAGAIN;
+}
+
+/*
+ * A lost answer is asked for again: the DERG gives the same one. Its restart takes moments, and a
+ * launch whose answer is never fetched is lost for good.
+ */
 int attester_post(struct attester *a, const char *path, const json_t *body, json_t **answer,
 		  struct erot_error *err)
 {
@@ -96,6 +107,7 @@ int attester_post(struct attester *a, const char *path, const json_t *body, json
 	};
 	char full[512 + EROT_TENANT_MAX];
 	struct erot_service *service;
+	unsigned int i;
 	int ret;
 
 	snprintf(full, sizeof(full), "/v1/tenants/%s/%s", a->config.tenant, path);
@@ -103,8 +115,10 @@ int attester_post(struct attester *a, const char *path, const json_t *body, json
 	if (ret)
 		return ret;
 	ret = erot_service_call(service, "POST", full, body, answer, err);
-	if (ret == -ECONNRESET)
+	for (i = 0; i < RETRIES && worth_retrying(ret); i++) {
+		nanosleep(&(struct timespec) { .tv_sec = 1 }, NULL);
 		ret = erot_service_call(service, "POST", full, body, answer, err);
+	}
 	erot_service_close(service);
 	return ret;
 }

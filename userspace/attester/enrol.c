@@ -76,17 +76,16 @@ int attester_enrol(struct attester *a, json_t *nothing, json_t **answer, struct 
 	      erot_fail(err, ENOMEM, "no-memory", "request");
 	if (!ret)
 		ret = attester_post(a, "machines", body, &asked, err);
-	if (ret == -EEXIST && !strcmp(err->code, "machine-enrolled")) {
-		*answer = json_pack("{s:s,s:b}", "machine", a->id, "enrolledBefore", 1);
-		ret = 0;
-		goto out;
-	}
 	if (!ret)
 		ret = (a->tpm ? prove_tpm : prove_software)(a, asked, proof, err);
 	snprintf(path, sizeof(path), "machines/%s/activation", a->id);
 	if (!ret)
 		ret = attester_post(a, path, proof, answer, err);
-out:
+	/* before this run, or by it, and the answer was lost */
+	if (ret == -EEXIST && !strcmp(err->code, "machine-enrolled")) {
+		*answer = json_pack("{s:s,s:b}", "machine", a->id, "enrolledBefore", 1);
+		ret = 0;
+	}
 	json_decref(asked);
 	json_decref(proof);
 	json_decref(body);
