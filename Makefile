@@ -139,7 +139,7 @@ endef
 
 define link
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(OURLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+	$(CC) $(CFLAGS) $(OURLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 endef
 
 $(BUILD)/libcommon.a: $(call obj,$(common_SRC))
@@ -183,6 +183,9 @@ $(BUILD)/selftests/fuzz_family: $(call obj,$(wildcard fuzz/guest/*.c)) $(BUILD)/
 $(BUILD)/selftests/fuzz_hostile: $(call obj,$(wildcard fuzz/hostile/*.c) \
 		$(addprefix fuzz/guest/,files.c program.c store.c)) $(BUILD)/libselftest.a $(LIBA)
 	$(link)
+
+# it speaks to the TPM and to the DERG as erot-attester does
+$(BUILD)/selftests/impostor_test: $(filter-out %/main.o,$(call obj,$(attester_SRC)))
 
 # static and position-dependent: it is all that an image needs
 $(BUILD)/selftests/workload/%: selftests/workload/%.c

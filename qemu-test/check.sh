@@ -139,6 +139,17 @@ memory()
 	add memory "$status"
 }
 
+# provider and customer on this host, the machine in a guest that is booted several times
+chain()
+{
+	local status=0
+
+	[ -z "${EROT_KERNEL:-}" ] || return 0
+	EROT_RESULT=$counts EROT_IMAGE=$work/image TEST_LIMIT=2400 scratch_run \
+		"$top/qemu-test/guest-tests.sh" "$top/qemu-test" chain.py || status=$?
+	add chain "$status"
+}
+
 # on_newest: sets KVER and EROT_KERNEL; fails when there is no module for it
 on_newest()
 {
@@ -166,6 +177,7 @@ all)
 	on_release
 	guests
 	memory
+	chain
 	;;
 host)
 	host
@@ -174,6 +186,7 @@ guest)
 	on_release
 	guests
 	memory
+	chain
 	;;
 newest)
 	if on_newest; then

@@ -386,15 +386,20 @@ TEST_F(derg, only_our_receipts)
 TEST_F(derg, orders_that_are_refused)
 {
 	struct derg_receipt_request rr = RECEIPT_REQUEST();
-	uint8_t *env, *order, *cms, other_key[32] = { 1 };
+	uint8_t *env, *order, *cms, *program, other_key[32] = { 1 };
 	size_t env_len, order_len, len;
 	EVP_PKEY *key;
 	X509 *cert;
 
 	ASSERT_EQ(0, make_envelope(self->statement, self->statement_len, other_key, &env, &env_len,
 				   &self->err));
+	program = env + sizeof(struct erot_ewc_header) + (strstr(manifest, "app") - manifest);
+	*program ^= 1;
 	rr.envelope = env;
 	rr.envelope_len = env_len;
+	REFUSED("ewc-manifest", EKEYREJECTED, make_receipt(&self->d, &rr, NOW, &cms, &len,
+							    &self->err));
+	*program ^= 1;
 	REFUSED("order-ewc", EKEYREJECTED, make_receipt(&self->d, &rr, NOW, &cms, &len,
 							 &self->err));
 	ASSERT_EQ(0, erot_rsa_generate(&key, &self->err));
