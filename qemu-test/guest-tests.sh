@@ -19,7 +19,7 @@ run_one()
 	local test=$1 status ok bad skip planned
 
 	echo "# == $test"
-	timeout -k 10 "${TEST_LIMIT:-300}" "./$test" </dev/null >"$out" 2>&1
+	timeout -k 10 "$((300 * ${EROT_SLOW:-1}))" "./$test" </dev/null >"$out" 2>&1
 	status=$?
 	cat "$out"
 	ok=$(grep -c '^ok ' "$out")

@@ -260,8 +260,9 @@ int fx_temp_file(const void *data, size_t len);
 /* Kills what is left in it first. */
 void fx_remove_cgroup(struct fx_session *s);
 
-/* CLOCK_MONOTONIC, and how far it is from @end, never below 0. */
+/* CLOCK_MONOTONIC, a limit in it, and how far it is from @end, never below 0. */
 uint64_t fx_now_ms(void);
+uint64_t fx_end_ms(int seconds);
 int fx_left_ms(uint64_t end);
 
 /* Passes until CLOCK_BOOTTIME has moved on by so much. */

@@ -82,7 +82,7 @@ static int recv_until(int sock, void *data, size_t len, int seconds)
 	struct pollfd p = { .fd = sock, .events = POLLIN };
 	ssize_t n;
 
-	if (poll(&p, 1, seconds * 1000) != 1)
+	if (poll(&p, 1, fx_left_ms(fx_end_ms(seconds))) != 1)
 		return -ETIMEDOUT;
 	n = recv(sock, data, len, 0);
 	return n < 0 ? -errno : n ? (int)n : -EPIPE;
@@ -235,7 +235,7 @@ static int make_cgroup(struct fx_session *s, const struct fx_box *box)
 /* cgroup.events says when the last task has been taken out. */
 void fx_remove_cgroup(struct fx_session *s)
 {
-	uint64_t end = fx_now_ms() + 10000;
+	uint64_t end = fx_end_ms(10);
 	char path[128], text[64];
 	struct pollfd p = { .events = POLLPRI };
 	ssize_t n;

@@ -16,6 +16,7 @@
 
 #include "liberot/evidence.h"
 #include "selftests/fixture.h"
+#include "selftests/patience.h"
 
 uint64_t fx_now_ms(void)
 {
@@ -30,6 +31,11 @@ int fx_left_ms(uint64_t end)
 	uint64_t now = fx_now_ms();
 
 	return now >= end ? 0 : (int)(end - now);
+}
+
+uint64_t fx_end_ms(int seconds)
+{
+	return fx_now_ms() + (uint64_t)seconds * 1000 * (uint64_t)test_patience();
 }
 
 void fx_let_pass(unsigned int milliseconds)
@@ -98,7 +104,7 @@ int fx_wait(struct fx_session *s, int seconds, int *status)
 {
 	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
 
-	if (poll(&p, 1, seconds * 1000) != 1)
+	if (poll(&p, 1, fx_left_ms(fx_end_ms(seconds))) != 1)
 		return -ETIMEDOUT;
 	if (waitpid(s->pid, status, 0) != s->pid)
 		return -errno;
@@ -147,7 +153,7 @@ static void match(void *ctx, const struct erot_nl_event *e)
 int fx_wait_event(uint32_t event, int seconds, struct erot_nl_event *out)
 {
 	struct wanted w = { .event = event, .out = out };
-	uint64_t end = fx_now_ms() + (uint64_t)seconds * 1000;
+	uint64_t end = fx_end_ms(seconds);
 	int ret = 0;
 
 	while (!ret && !w.seen)
@@ -158,7 +164,7 @@ int fx_wait_event(uint32_t event, int seconds, struct erot_nl_event *out)
 int fx_wait_state(const uint8_t id[EROT_ID_SIZE], uint32_t state, int seconds,
 		  struct erot_nl_session *out)
 {
-	uint64_t end = fx_now_ms() + (uint64_t)seconds * 1000;
+	uint64_t end = fx_end_ms(seconds);
 	struct erot_nl_event last;
 	int fd, ret;
 
@@ -223,7 +229,7 @@ void fx_end(struct fx_session *s)
 
 int fx_nothing_left(void)
 {
-	uint64_t end = fx_now_ms() + 20000;
+	uint64_t end = fx_end_ms(20);
 	struct erot_nl_stats st;
 	int ret;
 

@@ -12,8 +12,8 @@
  *	TEST_HARNESS_MAIN
  *
  * Each test runs in a forked child, the leader of its own process group, with
- * a time limit (30 s, or that of TEST_TIMEOUT and TEST_F_TIMEOUT); what it
- * leaves behind in its group is killed. EXPECT_* goes on after a failure,
+ * a time limit (30 s, or that of TEST_TIMEOUT and TEST_F_TIMEOUT, times
+ * test_patience()); what it leaves behind in its group is killed. EXPECT_* goes on after a failure,
  * ASSERT_* ends the test (teardown still runs). A block after the macro is
  * executed on failure. A helper that asserts takes
  * `struct __test_metadata *_metadata` and is handed the one in scope. Tests
@@ -35,6 +35,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "selftests/patience.h"
 
 /* literals are signed, sizes are not: comparing the two is what tests do */
 #pragma GCC diagnostic ignored "-Wsign-compare"
@@ -386,7 +388,7 @@ static inline struct __test_metadata *__test_new(const struct __fixture_test *t,
 	m->run = t->run;
 	m->variant = v ? v->data : NULL;
 	m->termsig = t->termsig;
-	m->timeout = t->timeout;
+	m->timeout = t->timeout * test_patience();
 	for (i = 1; i < argc; i++)
 		if (!strcmp(argv[i], m->name) || !strcmp(argv[i], t->name))
 			return m;

@@ -112,10 +112,10 @@ matches()
 	fi
 }
 
-# until_true SECONDS COMMAND...: asks again until it succeeds or time is up
+# until_true SECONDS COMMAND...: asks again until it succeeds or time is up; slow kernels get more
 until_true()
 {
-	local end=$((SECONDS + $1)) pipe=$work/.never
+	local end=$((SECONDS + $1 * ${EROT_SLOW:-1})) pipe=$work/.never
 
 	shift
 	[ -p "$pipe" ] || mkfifo "$pipe"
