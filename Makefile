@@ -64,8 +64,8 @@ ESCAPE_SRC   := $(wildcard selftests/workload/escape/*.c)
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 .PHONY: all module module-reveal userspace tests image deps check check-host check-guest check-all \
-	check-memory check-fuzz fuzzers check-newest check-newest-run demo demo-run static install \
-	uninstall clean help FORCE
+	check-debug check-memory check-fuzz fuzzers check-newest check-newest-run demo \
+	demo-run static install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -80,6 +80,7 @@ help:
 	@echo "make check        deps, build, every test: on the host, then in a virtual machine"
 	@echo "make check-host   the tests that need no kernel module"
 	@echo "make check-guest  the tests in a virtual machine"
+	@echo "make check-debug  the tests in kernels that look for faults (KASAN, KCSAN), which it builds"
 	@echo "make check-memory what is left in the machine's memory, looked at from outside"
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
 	@echo "make check-fuzz   parsers under libFuzzer, the module in a guest: FUZZ_SECONDS (240) in all"
@@ -104,7 +105,7 @@ $(KMOD)/erot.ko: $(MODULE_SRC)
 	@mkdir -p $(KMOD)
 	@cd $(KMOD) && rm -f Kbuild kernel/*.[ch] uapi/linux/*.h
 	@cp -p --parents $(MODULE_SRC) $(KMOD)
-	+@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(KMOD) $(MODFLAGS) modules
+	+@$(MAKE) -C $(KDIR) M=$(abspath $(KMOD)) $(MODFLAGS) modules
 	@touch $@
 
 # tells the secrets of erot.ko; a module of its own, so that what is shipped knows nothing of it
@@ -117,6 +118,12 @@ $(REVEAL)/erot-reveal.ko: $(wildcard qemu-test/reveal/*)
 	@cp -p $^ $(REVEAL)
 	+@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(REVEAL) $(MODFLAGS) modules
 	@touch $@
+
+# faults on purpose, to test who looks for them
+$(BUILD)/planted-$(KVER)/planted.ko: $(wildcard qemu-test/planted/*)
+	@mkdir -p $(@D)
+	@cp -p $^ $(@D)
+	+@$(MAKE) -C $(KDIR) M=$(abspath $(@D)) modules
 
 # ---- userspace
 
@@ -224,6 +231,9 @@ check-host: userspace tests
 
 check-guest: all tests module-reveal
 	@qemu-test/check.sh guest
+
+check-debug: userspace tests
+	@qemu-test/debug.sh
 
 check-newest: deps
 	+@$(MAKE) --no-print-directory $(JOBS) check-newest-run

@@ -14,7 +14,7 @@ set -euo pipefail
 kver=${1:?usage: image.sh KVER DIR}
 out=${2:?usage: image.sh KVER DIR}
 top=$(cd "$(dirname "$0")/.." && pwd)
-build=$top/build
+build=$(realpath -m "${BUILD:-$top/build}")
 
 die()
 {
@@ -163,8 +163,8 @@ kernel_modules()
 		cp -a "$(realpath "$source")" "$tree/lib/modules/$kver"
 		depmod -b "$tree" "$kver"
 	}
+	# none are left when all is built in
 	module_files "$tree" "${MODULES[@]}" >"$work/list"
-	[ -s "$work/list" ] || die "no kernel modules found in $source"
 	while read -r file; do
 		m=$root/lib/modules/$kver/kernel/${file##*/kernel/}
 		mkdir -p "$(dirname "$m")"
@@ -187,6 +187,9 @@ project()
 		strip --strip-debug -o "$root/lib/modules/$kver/updates/erot.ko" "$erot"
 		ln -s "$kver/updates/erot.ko" "$root/lib/modules/erot.ko"
 	fi
+	if [ -e "$build/planted-$kver/planted.ko" ]; then
+		cp "$build/planted-$kver/planted.ko" "$root/lib/modules/$kver/updates/"
+	fi
 	for p in erotd erotctl ewc dergctl dergd erot-hsm erot-attester; do
 		[ -x "$build/$p" ] || continue
 		install -m 755 "$build/$p" "$root/usr/bin/$p"
@@ -207,6 +210,7 @@ project()
 	[ ${#files[@]} -eq 0 ] || closure "${files[@]}"
 	install -m 755 "$top/qemu-test/init2" "$root/sbin/init2"
 	install -m 755 "$top/qemu-test/guest-tests.sh" "$root/usr/sbin/guest-tests"
+	install -m 755 "$top/qemu-test/debug-tests.sh" "$root/usr/sbin/debug-tests"
 	if [ -e "$top/qemu-test/demo-guest.sh" ]; then
 		install -m 755 "$top/qemu-test/demo-guest.sh" "$root/demo/run.sh"
 	fi

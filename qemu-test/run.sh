@@ -23,6 +23,9 @@ usage()
 	  --timeout SEC    hard limit (600)
 	  --name NAME      logs go to build/NAME.{console,kmsg} (guest)
 	  --result FILE    what the command wrote to $EROT_RESULT
+	  --steady         one processor, whose clock counts instructions: for a busy host
+	  --faults         memory is made to run out: what the kernel says of that is no complaint
+	  --collect FILE   what it wrote to $EROT_COLLECT, any bytes
 	  --image DIR      made by image.sh before; otherwise it is made anew
 	  --qemu STRING    more options of QEMU, words
 	END
@@ -36,8 +39,9 @@ die()
 }
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-build=$top/build
-memory=1024 swap='' tpm='' tpm_state='' uefi='' net='' disk='' shared='' append='' limit=600 name=guest result='' image=''
+build=$(realpath -m "${BUILD:-$top/build}")
+memory=1024 swap='' tpm='' tpm_state='' uefi='' net='' disk='' shared='' append='' limit=600 name=guest result='' image='' steady='' faults=''
+collect=/dev/null
 extra=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -53,6 +57,9 @@ while [ $# -gt 0 ]; do
 	--timeout) limit=${2:?} && shift ;;
 	--name) name=${2:?} && shift ;;
 	--result) result=${2:?} && shift ;;
+	--steady) steady=1 ;;
+	--faults) faults=1 ;;
+	--collect) collect=${2:?} && shift ;;
 	--image) image=${2:?} && shift ;;
 	--qemu) read -ra extra <<<"${2:?}" && shift ;;
 	-h | --help) usage 0 ;;
@@ -114,7 +121,10 @@ kvm_works()
 	[ $verdict = yes ]
 }
 
-if kvm_works; then
+# where every tick of the clock costs more than the time between two, nothing else would run
+if [ -n "$steady" ]; then
+	accel=(-accel "tcg,thread=single" -icount "shift=1,sleep=on" -cpu max -smp 1)
+elif kvm_works; then
 	accel=(-accel kvm -cpu host -smp 2)
 else
 	accel=(-accel "tcg,thread=multi" -cpu max -smp 2)
@@ -184,10 +194,11 @@ port()
 
 devices+=(-device virtio-serial-pci
 	-chardev "file,id=output,path=$work/output" -chardev "file,id=result,path=$work/result"
-	-chardev "file,id=kmsg,path=$work/kmsg")
+	-chardev "file,id=kmsg,path=$work/kmsg" -chardev "file,id=collect,path=$collect")
 port output
 port result
 port kmsg
+port collect
 
 # limits of the kernel's own watchdogs are for real processors
 cmdline="console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=8M init_on_free=1"
@@ -227,20 +238,33 @@ if [ "$ended" -eq 124 ] || [ "$ended" -eq 137 ]; then
 fi
 [ "$ended" -eq 0 ] || die "QEMU ended with $ended: $(tail -n 1 "$work/qemu.log")"
 
+# all of a log, but with --faults what follows from ENOMEM, 12
+said()
+{
+	if [ -n "$faults" ]; then
+		awk '/__kmem_cache_create_args.*failed with error/ { core = 1 }
+		     !core && !/[( :]-12([^0-9]|$)/
+		     /<\/TASK>/ { core = 0 }' "$1"
+	else
+		cat "$1"
+	fi
+}
+
 # the out-of-memory killer's report holds a trace, and is what some tests are after;
 # that the module is not Debian's is said at every load
 complaints()
 {
-	awk '/invoked oom-killer/ { oom = 1 }
-	     !oom && /BUG:|Oops|WARNING:|KASAN|KCSAN|UBSAN|kmemleak:|Call Trace|Kernel panic|kernel BUG|general protection/
-	     /Killed process|oom_reaper|Out of memory and no killable/ { oom = 0 }' "$build/$name.console"
+	said "$build/$name.console" | awk '/invoked oom-killer/ { oom = 1 }
+	     !oom && /BUG:|BUG [a-z_0-9-]+ \(|Oops|WARNING:|KASAN|KCSAN|UBSAN|kmemleak:|Call Trace|Kernel panic|kernel BUG|general protection/
+	     /INFO: (task .* blocked|rcu_.* detected|lockdep is turned off|trying to register non-static key)/
+	     /Killed process|oom_reaper|Out of memory and no killable/ { oom = 0 }'
 	if [ -e "$work/kmsg" ]; then
-		awk 'match($0, /^<[0-9]+>/) {
+		said "$work/kmsg" | awk 'match($0, /^<[0-9]+>/) {
 			level = substr($0, 2, RLENGTH - 2) % 8
 			if (level <= 4 && /erot/ && !/loading out-of-tree module taints kernel/ &&
 			    !/module verification failed: signature and\/or required key missing/)
 				print
-		}' "$work/kmsg"
+		}'
 	fi
 }
 

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every way to die: when wait() returns the keys are gone, and evidence follows the plaintext. */
+/*
+ * guest: open race
+ *
+ * Every way to die: when wait() returns the keys are gone, and evidence follows the plaintext.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A disk that hangs under the payload delays what reads it: no other call, no death, no key. */
+/*
+ * guest: open race
+ *
+ * A disk that hangs under the payload delays what reads it: no other call, no death, no key.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>

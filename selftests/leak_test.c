@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Load, 200 launches, good ones and refused ones, unload: the kernel's memory is as it was. */
+/*
+ * guest: open race
+ *
+ * Load, 200 launches, good ones and refused ones, unload: the kernel's memory is as it was.
+ */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <sys/wait.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
+ * guest: open race
+ *
  * A session that is destroyed while PROVISION or ATTACH works on it: the step
  * ends as if it had come before or after, and nothing is left. The moments of
  * the DESTROYs are spread over the time that the step takes.

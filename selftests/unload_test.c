@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * guest: open attested
+ * guest: open attested race
  *
  * The module stays while anything needs it, in attested mode for ever; and
  * when it goes it takes all with it.
