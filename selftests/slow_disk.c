@@ -52,7 +52,25 @@ static bool hold(int held, int go_on)
 	return write(held, &c, 1) == 1 && read(go_on, &c, 1) == 1;
 }
 
-static void __attribute__((noreturn)) serve(int sock, const int *hang, int held, int go_on)
+/* Whether this read is one of those that fail; the test may call them off at any moment. */
+static bool fails(struct slow_disk_orders *o)
+{
+	int left = __atomic_load_n(&o->fail, __ATOMIC_SEQ_CST);
+
+	if (left <= 0)
+		return false;
+	if (o->skip > 0) {
+		o->skip--;
+		return false;
+	}
+	if (left != INT_MAX)
+		__atomic_sub_fetch(&o->fail, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&o->failed, 1, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+static void __attribute__((noreturn)) serve(int sock, struct slow_disk_orders *o, int held,
+						int go_on)
 {
 	static uint8_t disk[SLOW_DISK_SIZE];
 	struct nbd_request q;
@@ -68,13 +86,14 @@ static void __attribute__((noreturn)) serve(int sock, const int *hang, int held,
 			_exit(1);
 		if (type == NBD_CMD_WRITE && !take(sock, disk + from, len))
 			break;
-		if (type == NBD_CMD_READ && __atomic_load_n(hang, __ATOMIC_SEQ_CST) &&
+		if (type == NBD_CMD_READ && __atomic_load_n(&o->hang, __ATOMIC_SEQ_CST) &&
 		    !hold(held, go_on))
 			break;
 		memcpy(a.handle, q.handle, sizeof(a.handle));
+		a.error = type == NBD_CMD_READ && fails(o) ? htobe32(EIO) : 0;
 		if (erot_write_full(sock, &a, sizeof(a)))
 			break;
-		if (type == NBD_CMD_READ && erot_write_full(sock, disk + from, len))
+		if (type == NBD_CMD_READ && !a.error && erot_write_full(sock, disk + from, len))
 			break;
 	}
 	_exit(0);
@@ -106,7 +125,7 @@ static int start(struct slow_disk *d)
 		/* without its test it must not live on */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(pair[0]);
-		serve(pair[1], d->hang, held[1], go_on[0]);
+		serve(pair[1], d->orders, held[1], go_on[0]);
 	}
 	d->driver = fork();
 	if (!d->driver) {
@@ -126,9 +145,9 @@ static int start(struct slow_disk *d)
 static int connected(const struct slow_disk *d)
 {
 	uint64_t size = 0;
-	int i;
+	uint64_t end = fx_end_ms(10);
 
-	for (i = 0; i < 500; i++) {
+	while (fx_left_ms(end)) {
 		if (!ioctl(d->dev, BLKGETSIZE64, &size) && size == SLOW_DISK_SIZE)
 			return 0;
 		poll(NULL, 0, 20);	/* no event tells */
@@ -149,10 +168,10 @@ int slow_disk_begin(struct slow_disk *d)
 	int ret;
 
 	slow_disk_none(d);
-	d->hang = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		       0);
-	if (d->hang == MAP_FAILED) {
-		d->hang = NULL;
+	d->orders = mmap(NULL, sizeof(*d->orders), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (d->orders == MAP_FAILED) {
+		d->orders = NULL;
 		return -ENOMEM;
 	}
 	ret = fx_run(modprobe) ?: start(d) ?: connected(d) ?: fx_run(mkfs);
@@ -201,7 +220,20 @@ int slow_disk_copy(struct slow_disk *d, const char *name, int fd)
 
 void slow_disk_hang(struct slow_disk *d)
 {
-	__atomic_store_n(d->hang, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&d->orders->hang, 1, __ATOMIC_SEQ_CST);
+}
+
+void slow_disk_fail(struct slow_disk *d, int skip, int count)
+{
+	d->orders->skip = skip;
+	d->orders->failed = 0;
+	__atomic_store_n(&d->orders->fail, count, __ATOMIC_SEQ_CST);
+}
+
+int slow_disk_heal(struct slow_disk *d)
+{
+	__atomic_store_n(&d->orders->fail, 0, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&d->orders->failed, __ATOMIC_SEQ_CST);
 }
 
 int slow_disk_wait(struct slow_disk *d, int seconds)
@@ -209,7 +241,7 @@ int slow_disk_wait(struct slow_disk *d, int seconds)
 	struct pollfd p = { .fd = d->held, .events = POLLIN };
 	char c;
 
-	if (poll(&p, 1, seconds * 1000) != 1)
+	if (poll(&p, 1, fx_left_ms(fx_end_ms(seconds))) != 1)
 		return -ETIMEDOUT;
 	return read(d->held, &c, 1) == 1 ? 0 : -EPIPE;
 }
@@ -218,7 +250,7 @@ void slow_disk_go_on(struct slow_disk *d)
 {
 	if (d->go_on < 0)
 		return;
-	__atomic_store_n(d->hang, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&d->orders->hang, 0, __ATOMIC_SEQ_CST);
 	/* for the one that is held, or will be by what has seen the old value */
 	if (write(d->go_on, "gg", 2) != 2)
 		abort();
@@ -226,12 +258,12 @@ void slow_disk_go_on(struct slow_disk *d)
 
 void slow_disk_end(struct slow_disk *d)
 {
-	int i;
+	uint64_t end = fx_end_ms(5);
 
 	slow_disk_go_on(d);
 	if (d->dir[0]) {
 		/* what the kernel still has open it closes by itself, and tells nobody */
-		for (i = 0; i < 250 && umount(d->dir) && errno == EBUSY; i++)
+		while (umount(d->dir) && errno == EBUSY && fx_left_ms(end))
 			poll(NULL, 0, 20);
 		umount2(d->dir, MNT_DETACH);
 		rmdir(d->dir);
@@ -250,6 +282,6 @@ void slow_disk_end(struct slow_disk *d)
 	}
 	close(d->held);
 	close(d->go_on);
-	if (d->hang)
-		munmap(d->hang, sizeof(int));
+	if (d->orders)
+		munmap(d->orders, sizeof(*d->orders));
 }

@@ -1,19 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A disk that hangs when it is told to: a network block device, served by a
- * process of the test, with a small ext2 on it that the ext4 driver mounts.
+ * A disk that hangs, or fails, when it is told to: a network block device, served by
+ * a process of the test, with a small ext2 on it that the ext4 driver mounts.
  */
 #ifndef SELFTESTS_SLOW_DISK_H
 #define SELFTESTS_SLOW_DISK_H
 
+#include <limits.h>
 #include <sys/types.h>
 
 #define SLOW_DISK_SIZE	(24u << 20)
 
 /**
+ * struct slow_disk_orders - shared with the server
+ * @hang:   hold the next read, and all that comes after it
+ * @skip:   reads that are still answered before some fail
+ * @fail:   reads that fail then
+ * @failed: reads that did
+ */
+struct slow_disk_orders {
+	int hang;
+	int skip;
+	int fail;
+	int failed;
+};
+
+/**
  * struct slow_disk - a disk, and where it is mounted
  * @dir:    mount point; "" when it is not mounted
- * @hang:   shared with the server: hold the next read, and all that comes after it
+ * @orders: what the server does
  * @held:   the server tells that it holds one
  * @go_on:  what is written here makes it answer
  * @dev:    device; -1 when there is none
@@ -22,7 +37,7 @@
  */
 struct slow_disk {
 	char dir[64];
-	int *hang;
+	struct slow_disk_orders *orders;
 	int held;
 	int go_on;
 	int dev;
@@ -42,6 +57,12 @@ int slow_disk_copy(struct slow_disk *d, const char *name, int fd);
 
 /* From now on reads hang. */
 void slow_disk_hang(struct slow_disk *d);
+
+/* Of the reads to come @skip are answered, and the next @count (INT_MAX: all) fail. */
+void slow_disk_fail(struct slow_disk *d, int skip, int count);
+
+/* No more of them; how many failed. */
+int slow_disk_heal(struct slow_disk *d);
 
 /* Waits until a read hangs; -ETIMEDOUT. */
 int slow_disk_wait(struct slow_disk *d, int seconds);
