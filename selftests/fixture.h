@@ -115,6 +115,7 @@ struct fx_knobs {
  * @sock:     to it; after exec to the agent
  * @cgroup:   path, or ""
  * @isolation: observed at BIND
+ * @fault_came: the one that BIND was to meet
  */
 struct fx_session {
 	struct fx_knobs knobs;
@@ -134,6 +135,7 @@ struct fx_session {
 	int sock;
 	char cgroup[96];
 	uint32_t isolation;
+	bool fault_came;
 };
 
 /**
@@ -152,6 +154,8 @@ struct fx_session {
  * @keep_image:  the image descriptor is inherited over exec
  * @late_memory: memory.max is raised between BIND and exec
  * @late_swap:   memory.swap.max is raised between BIND and exec
+ * @fail_bind:   which fault BIND meets (fault.h); 0: none
+ * @fail_exec:   which one the exec meets
  * @program:     path on the host, executed instead of one of the payload
  * @argv:        NULL: { FX_AGENT, "serve" }
  * @instead:     called with the mount's place instead of executing; its result is the exit status
@@ -171,6 +175,8 @@ struct fx_box {
 	bool keep_image;
 	bool late_memory;
 	bool late_swap;
+	unsigned int fail_bind;
+	unsigned int fail_exec;
 	const char *program;
 	const char *const *argv;
 	int (*instead)(const char *dir);

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "common/io.h"
+#include "selftests/fault.h"
 #include "selftests/fixture.h"
 
 #define CGROUPS	"/sys/fs/cgroup"
@@ -32,6 +33,7 @@
 struct report {
 	int num;
 	uint32_t isolation;
+	bool fault_came;
 	char text[EROT_TEXT_SIZE];
 };
 
@@ -107,13 +109,18 @@ static int idle(void *arg)
 	return 0;
 }
 
-static void bind_and_say(int sock, int session)
+static void bind_and_say(const struct fx_box *box, int sock, int session)
 {
 	struct erot_bind b = { .size = sizeof(b) };
 	struct report r = { 0 };
+	struct fault f;
 
+	if (box->fail_bind && fault_arm(&f, 0, box->fail_bind))
+		say(sock, EIO, "fail-nth");
 	if (ioctl(session, EROT_IOC_BIND, &b))
 		r.num = errno;
+	if (box->fail_bind)
+		r.fault_came = fault_disarm(&f) > 0;
 	r.isolation = b.isolation;
 	memcpy(r.text, b.text, sizeof(r.text));
 	send(sock, &r, sizeof(r), MSG_NOSIGNAL);
@@ -147,6 +154,7 @@ static void __attribute__((noreturn)) child(const struct fx_box *box, int sock, 
 	const char *const *argv = box->argv ?: serve;
 	char *const envp[] = { NULL };
 	int mount_fd = -1;
+	struct fault f;
 	char go;
 
 	/* places 3, 4 and 5; nothing else stays, least of all another session */
@@ -173,7 +181,7 @@ static void __attribute__((noreturn)) child(const struct fx_box *box, int sock, 
 		for (;;)
 			pause();
 	}
-	bind_and_say(sock, session);
+	bind_and_say(box, sock, session);
 	if (!box->keep_session)
 		close(session);
 	else if (fcntl(session, F_SETFD, 0))
@@ -186,6 +194,8 @@ static void __attribute__((noreturn)) child(const struct fx_box *box, int sock, 
 		_exit(box->instead("/mnt"));
 	if (box->traced && ptrace(PTRACE_TRACEME, 0, NULL, NULL))
 		say(sock, errno, "ptrace");
+	if (box->fail_exec && fault_arm(&f, 0, box->fail_exec))	/* there is no /proc inside */
+		say(sock, EIO, "fail-nth");
 	if (!box->program && (chroot("/mnt") || chdir("/")))
 		say(sock, errno, "chroot");
 	if (dup2(sock, 0) < 0)
@@ -305,6 +315,7 @@ int fx_box_bind(struct fx_session *s, const struct fx_box *box)
 	if (ret != sizeof(r))
 		return erot_fail(&fx_err, EPIPE, "child", "child said nothing (%d)", ret);
 	s->isolation = r.isolation;
+	s->fault_came = r.fault_came;
 	if (box->late_memory)
 		put(s->cgroup, "memory.max", "max");
 	if (box->late_swap)
