@@ -18,6 +18,11 @@ CFLAGS	?= -O2 -g
 OURFLAGS = -std=gnu11 -Wall -Wextra -Wno-missing-field-initializers -Werror -D_FORTIFY_SOURCE=2 \
 	   -fstack-protector-strong -fPIE -Iuapi -Iuserspace -iquote . $(PKGFLAGS)
 LDFLAGS	?= -Wl,-z,relro,-z,now
+
+# make coverage sets it, with a BUILD of its own
+COVERAGE ?=
+COVFLAGS = $(if $(COVERAGE),--coverage -fprofile-update=atomic -Og -D_GNU_SOURCE= -include tools/coverage.h)
+
 OURLDFLAGS = -pie -Wl,--as-needed
 
 PACKAGES := libnl-3.0 libnl-genl-3.0 libcrypto jansson libseccomp libcap libarchive tss2-mu \
@@ -64,7 +69,7 @@ ESCAPE_SRC   := $(wildcard selftests/workload/escape/*.c)
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 .PHONY: all module module-reveal userspace tests image deps check check-host check-guest check-all \
-	check-debug check-memory check-fuzz fuzzers check-newest check-newest-run demo \
+	check-debug coverage check-memory check-fuzz fuzzers check-newest check-newest-run demo \
 	demo-run static install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -81,6 +86,7 @@ help:
 	@echo "make check-host   the tests that need no kernel module"
 	@echo "make check-guest  the tests in a virtual machine"
 	@echo "make check-debug  the tests in kernels that look for faults (KASAN, KCSAN), which it builds"
+	@echo "make coverage     which lines the tests reach, in build-coverage/coverage.txt"
 	@echo "make check-memory what is left in the machine's memory, looked at from outside"
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
 	@echo "make check-fuzz   parsers under libFuzzer, the module in a guest: FUZZ_SECONDS (240) in all"
@@ -132,7 +138,7 @@ tests: $(HOSTTESTS) $(SELFTESTS) $(GUESTFUZZ) $(WORKLOADS) $(BUILD)/memory-scan
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(OURFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(OURFLAGS) $(CFLAGS) $(COVFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # a test compares literals, which are signed, with sizes, which are not
 $(call obj,$(HOSTTEST_SRC) $(SELFTEST_SRC) $(SELFLIB_SRC) $(wildcard fuzz/guest/*.c fuzz/hostile/*.c)): OURFLAGS += -Wno-sign-compare
@@ -146,7 +152,7 @@ endef
 
 define link
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(OURLDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+	$(CC) $(CFLAGS) $(OURLDFLAGS) $(if $(COVERAGE),--coverage) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 endef
 
 $(BUILD)/libcommon.a: $(call obj,$(common_SRC))
@@ -235,6 +241,9 @@ check-guest: all tests module-reveal
 check-debug: userspace tests
 	@qemu-test/debug.sh
 
+coverage:
+	@qemu-test/coverage.sh
+
 check-newest: deps
 	+@$(MAKE) --no-print-directory $(JOBS) check-newest-run
 
@@ -320,4 +329,4 @@ uninstall:
 	$(if $(DESTDIR),,depmod $(KVER))
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) build-coverage
