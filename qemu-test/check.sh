@@ -124,7 +124,7 @@ guests()
 		status=0
 		# shellcheck disable=SC2086 # options are words
 		scratch_run "$top/qemu-test/run.sh" -m "$memory" \
-			--append "$append EROT_SLOW=$slow ${EROT_APPEND:-}" --timeout $((1200 * slow)) \
+			--append "$append EROT_SLOW=$slow ${EROT_APPEND:-}" --timeout $((2400 * slow)) \
 			--image "$image" --name "${before}guest-$name" --result "$counts" $options \
 			${EROT_COLLECT:+--collect "$EROT_COLLECT/$name.tar.gz"} \
 			-- "${EROT_RUNNER:-guest-tests}" /selftests "${tests[@]}" </dev/null || status=$?
