@@ -154,7 +154,7 @@ chain()
 	local status=0
 
 	[ -z "${EROT_KERNEL:-}" ] || return 0
-	EROT_RESULT=$counts EROT_IMAGE=$work/image TEST_LIMIT=2400 scratch_run \
+	EROT_RESULT=$counts EROT_IMAGE=$image TEST_LIMIT=2400 scratch_run \
 		"$top/qemu-test/guest-tests.sh" "$top/qemu-test" chain.py || status=$?
 	add chain "$status"
 }
