@@ -138,6 +138,11 @@ until_true 20 sh -c "awk '\$3 == $events && \$4 != \"00000000\"' /proc/net/netli
 check "kill: one's own session" "${user[@]}" erotctl kill --socket "$sock" "$id" TERM
 wait $client
 same "run: exit status" 33 $?
+sed -n 's/^erotctl: run: time \([0-9]*\.[0-9]\{6\} [a-z]*\)$/\1/p' one.err >steps
+same "run -v: every step of the launch" \
+	"attached bound exec mounted provisioned released request session started" \
+	"$(cut -d ' ' -f 2 steps | sort | paste -s -d ' ')"
+check "run -v: in the order of time" sort -c -n steps
 wait $events
 same "events: counted" 2 "$(wc -l <events.json)"
 head -n 1 events.json >out.json

@@ -153,6 +153,23 @@ static void note(struct run *r, const char *what, const char *value)
 		fprintf(stderr, "erotctl: run: %s%s%s\n", what, *value ? " " : "", value);
 }
 
+/* As erotctl events has them: seconds on the boot clock. */
+static void note_times(struct run *r, json_t *times)
+{
+	json_t *pair;
+	size_t i;
+
+	json_array_foreach(times, i, pair) {
+		const char *step = json_string_value(json_array_get(pair, 0));
+		json_int_t us = json_integer_value(json_array_get(pair, 1));
+		char line[64];
+
+		snprintf(line, sizeof(line), "%lld.%06lld %s", (long long)us / 1000000,
+			 (long long)us % 1000000, step ?: "");
+		note(r, "time", line);
+	}
+}
+
 static int shell_status(int status)
 {
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -226,6 +243,7 @@ static int on_message(struct run *r)
 		ret = on_terminal(r, fds, n);
 	} else if (!strcmp(event, "running")) {
 		note(r, "running", "");
+		note_times(r, json_object_get(msg, "times"));
 	} else if (!strcmp(event, "exited")) {
 		proxy_end(&r->proxy);
 		r->exited = true;

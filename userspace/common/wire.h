@@ -16,7 +16,8 @@
  * Answers of run, in this order; the connection ends behind "ended" or "error":
  *	{"event": "session", "id": hex}
  *	{"event": "terminal"}			descriptor: the terminal's master
- *	{"event": "running"}			the exec gate has let it pass
+ *	{"event": "running", "times": [[step, microseconds on the boot clock], ...]}
+ *						the exec gate has let it pass
  *	{"event": "exited", "status": n}	as wait() reports it; keys are gone
  *	{"event": "ended", "status": n, "end": name, "ran": bool, "record": path or null,
  *	 "unaccounted": {"code": c, "text": t}}	plaintext is gone too

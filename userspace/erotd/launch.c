@@ -231,7 +231,8 @@ void erotd_launch_running(struct erotd_launch *l)
 	l->ran = true;
 	if (l->phase == EROTD_SANDBOX)
 		l->phase = EROTD_RUNNING;
-	send_client(l, json_pack("{s:s}", "event", "running"), -1);
+	send_client(l, json_pack("{s:s, s:o*}", "event", "running", "times",
+				 erotd_times_json(&l->times)), -1);
 }
 
 int erotd_launch_signal(struct erotd_launch *l, int number, struct erot_error *err)
@@ -286,6 +287,7 @@ static void on_release(void *ctx, json_t *answer, const struct erot_error *refus
 	struct erot_error err;
 
 	l->call = NULL;
+	erotd_times_mark(&l->times, EROTD_AT_RELEASED);
 	if (refusal) {
 		erotd_launch_end(l, refusal, EROTD_EXIT_SELF);
 		return;
@@ -294,9 +296,12 @@ static void on_release(void *ctx, json_t *answer, const struct erot_error *refus
 		erotd_launch_end(l, &err, EROTD_EXIT_SELF);
 		return;
 	}
+	erotd_times_mark(&l->times, EROTD_AT_PROVISIONED);
 	l->phase = EROTD_SANDBOX;
 	if (erotd_supervise_start(l, &err))
 		erotd_launch_end(l, &err, EROTD_EXIT_SELF);
+	else
+		erotd_times_mark(&l->times, EROTD_AT_STARTED);
 }
 
 static int ask_release(struct erotd_launch *l, const struct erot_nl_new *s, struct erot_error *err)
@@ -377,6 +382,7 @@ struct erotd_launch *erotd_launch_start(struct erotd *d, struct erotd_client *cl
 		erot_fail(err, ENOMEM, "no-memory", "launch: no memory");
 		return NULL;
 	}
+	erotd_times_mark(&l->times, EROTD_AT_REQUEST);
 	l->d = d;
 	l->client = client;
 	l->owner = owner;
@@ -411,6 +417,7 @@ struct erotd_launch *erotd_launch_start(struct erotd *d, struct erotd_client *cl
 	/* Before there are keys: what cannot be recorded is not begun. */
 	if (erotd_store_put_receipt(d->cfg.state_dir, l->id, l->cms, l->cms_len, err))
 		goto fail;
+	erotd_times_mark(&l->times, EROTD_AT_SESSION);
 	if (ask_release(l, &session, err)) {
 		erotd_store_drop_receipt(d->cfg.state_dir, l->id);
 		goto fail;

@@ -18,6 +18,7 @@
 #include "erotd/erotd.h"
 #include "erotd/request.h"
 #include "erotd/sandbox.h"
+#include "erotd/times.h"
 #include "liberot/grant.h"
 
 enum erotd_phase { EROTD_RELEASE, EROTD_SANDBOX, EROTD_RUNNING, EROTD_ENDING };
@@ -47,6 +48,7 @@ enum { EROTD_FD_ENVELOPE, EROTD_FD_PAYLOAD, EROTD_FD_RECEIPT, EROTD_FD_STDIO };
  * @ran:         the module confirmed it
  * @failed:      @error and @exit_code say why
  * @status:      as wait() reports it, valid when @reaped
+ * @times:       of the steps up to exec
  */
 struct erotd_launch {
 	LIST_ENTRY(erotd_launch) entry;
@@ -86,6 +88,7 @@ struct erotd_launch {
 	bool reported;
 	int exit_code;
 	int status;
+	struct erotd_times times;
 	struct erot_error error;
 };
 

@@ -93,6 +93,7 @@ static void on_child(void *ctx, uint32_t events)
 	case EROTD_CHILD_BOUND:
 		/* The module has checked the isolation. */
 		l->bound = true;
+		erotd_times_mark(&l->times, EROTD_AT_BOUND);
 		ret = tell(l->mounter_sock.fd, EROTD_CHILD_MOUNT);
 		if (ret)
 			end_by(l, "mounter", "the mounter is gone", -ret);
@@ -103,6 +104,7 @@ static void on_child(void *ctx, uint32_t events)
 		break;
 	case EROTD_CHILD_EXEC:
 		l->said_exec = true;
+		erotd_times_mark(&l->times, EROTD_AT_EXEC);
 		break;
 	default:
 		child_failed(l, &msg);
@@ -129,11 +131,13 @@ static void on_mounter(void *ctx, uint32_t events)
 	}
 	if (!ret && fd < 0 && msg.kind == EROTD_CHILD_ATTACHED && !l->attached) {
 		l->attached = true;
+		erotd_times_mark(&l->times, EROTD_AT_ATTACHED);
 		ret = tell(l->sock.fd, EROTD_CHILD_MAPS);
 		if (ret)
 			end_by(l, "sandbox", "the sandbox is gone", -ret);
 	} else if (!ret && fd < 0 && msg.kind == EROTD_CHILD_MOUNTED && l->bound && !l->mounted) {
 		l->mounted = true;
+		erotd_times_mark(&l->times, EROTD_AT_MOUNTED);
 	} else if (!ret && fd < 0 && msg.kind == EROTD_CHILD_FAILED) {
 		erotd_launch_end(l, &msg.error, EROTD_EXIT_SELF);
 	} else {
