@@ -129,53 +129,27 @@ static int open_release(struct erot_session *s, const struct erot_receipt_facts 
 }
 
 /**
- * erot_session_provision - verify the receipt and take in the ERoT private key
+ * erot_session_take - open a release and take in the ERoT private key
  * @s:       in state NEW
- * @cms:     receipt, CMS SignedData
- * @cms_len: bytes
+ * @f:       facts of the receipt, which was verified
  * @release: nested HPKE, session key outside, boot key inside
  * @why:     set on refusal
  *
- * Checks, in this order: life and state (-ESHUTDOWN, -EBADFD), no other operation
- * under way (-EBUSY), signature and
- * content (see erot_receipt_verify()), machine (-ENOKEY, -EXDEV), host (-EACCES),
- * both seals (-EKEYREJECTED), content (-EPROTO), key pair (-EKEYREJECTED),
- * freshness (-ETIME), validity (-EKEYEXPIRED). A refused session stays NEW.
+ * Under @s->op. Checks, in this order: life and state, both seals, content, key pair,
+ * freshness, validity; errnos as of erot_session_provision().
  *
- * Return: 0 or one of these.
+ * Return: 0 or one of these; -ENOMEM.
  */
-int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_len,
-			   const struct erot_release *release, const char **why)
+int erot_session_take(struct erot_session *s, const struct erot_receipt_facts *f,
+		      const struct erot_release *release, const char **why)
 {
-	struct erot_receipt_facts *f = NULL;
-	struct provision_scratch *w = NULL;
-	struct erot_hmac_work *mac = NULL;
-	int err;
+	struct provision_scratch *w = erot_scratch_alloc(sizeof(*w), GFP_KERNEL);
+	struct erot_hmac_work *mac = erot_hmac_work_alloc(GFP_KERNEL);
+	int err = -ENOMEM;
 
-	/*
-	 * Not waited for: ATTACH holds it while it reads files, and waiting here would hold
-	 * genetlink's locks, and with them every family of the machine, as long as a disk hangs.
-	 */
-	err = erot_session_expect(s, EROT_STATE_NEW, why);
-	if (err)
-		return err;
-	if (!mutex_trylock(&s->op)) {
-		*why = "another operation on the session is under way";
-		return -EBUSY;
-	}
-	err = erot_session_expect(s, EROT_STATE_NEW, why);
-	if (err)
+	lockdep_assert_held(&s->op);
+	if (!w || !mac)
 		goto out;
-	err = -ENOMEM;
-	f = kzalloc(sizeof(*f), GFP_KERNEL);
-	w = erot_scratch_alloc(sizeof(*w), GFP_KERNEL);
-	mac = erot_hmac_work_alloc(GFP_KERNEL);
-	if (!f || !w || !mac)
-		goto out;
-	err = erot_receipt_verify(cms, cms_len, erot_keyring, f, why) ?: check_receipt(s, f, why);
-	if (err)
-		goto out;
-
 	down_write(&s->keys);
 	err = erot_session_expect(s, EROT_STATE_NEW, why);
 	if (!err)
@@ -196,6 +170,51 @@ int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_l
 out:
 	erot_hmac_work_free(mac);
 	erot_scratch_free(w, sizeof(*w));
+	return err;
+}
+
+/**
+ * erot_session_provision - verify the receipt and take in the ERoT private key
+ * @s:       in state NEW
+ * @cms:     receipt, CMS SignedData
+ * @cms_len: bytes
+ * @release: nested HPKE, session key outside, boot key inside
+ * @why:     set on refusal
+ *
+ * Checks, in this order: life and state (-ESHUTDOWN, -EBADFD), no other operation
+ * under way (-EBUSY), signature and
+ * content (see erot_receipt_verify()), machine (-ENOKEY, -EXDEV), host (-EACCES),
+ * both seals (-EKEYREJECTED), content (-EPROTO), key pair (-EKEYREJECTED),
+ * freshness (-ETIME), validity (-EKEYEXPIRED). A refused session stays NEW.
+ *
+ * Return: 0 or one of these.
+ */
+int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_len,
+			   const struct erot_release *release, const char **why)
+{
+	struct erot_receipt_facts *f = NULL;
+	int err;
+
+	/*
+	 * Not waited for: ATTACH holds it while it reads files, and waiting here would hold
+	 * genetlink's locks, and with them every family of the machine, as long as a disk hangs.
+	 */
+	err = erot_session_expect(s, EROT_STATE_NEW, why);
+	if (err)
+		return err;
+	if (!mutex_trylock(&s->op)) {
+		*why = "another operation on the session is under way";
+		return -EBUSY;
+	}
+	err = erot_session_expect(s, EROT_STATE_NEW, why);
+	if (err)
+		goto out;
+	err = -ENOMEM;
+	f = kzalloc(sizeof(*f), GFP_KERNEL);
+	if (f)
+		err = erot_receipt_verify(cms, cms_len, erot_keyring, f, why) ?:
+		      check_receipt(s, f, why) ?: erot_session_take(s, f, release, why);
+out:
 	kfree(f);
 	mutex_unlock(&s->op);
 	if (!err)

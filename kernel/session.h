@@ -137,6 +137,8 @@ int erot_session_forget(struct erot_session *s);
 int erot_session_expect(struct erot_session *s, enum erot_state state, const char **why);
 int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_len,
 			   const struct erot_release *release, const char **why);
+int erot_session_take(struct erot_session *s, const struct erot_receipt_facts *f,
+		      const struct erot_release *release, const char **why);
 void erot_session_set_state(struct erot_session *s, enum erot_state state);
 void erot_session_set_deadline(struct erot_session *s, u32 seconds);
 
