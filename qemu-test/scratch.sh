@@ -10,6 +10,7 @@
 work=''
 scratch_lock=''
 scratch_child=''
+scratch_aside=''	# another one, started by the script itself
 
 # swtpm goes into the background and holds no lock, so it is found by its file
 scratch_remove()
@@ -58,13 +59,15 @@ scratch_begin()
 # shellcheck disable=SC2317 # called by the trap
 scratch_end()
 {
+	local child
+
 	# a second signal must not cut this short, nor may what fails here
 	trap '' HUP INT TERM
 	set +e
-	if [ -n "$scratch_child" ]; then
-		kill "$scratch_child" 2>/dev/null
-		wait "$scratch_child"
-	fi
+	for child in $scratch_child $scratch_aside; do
+		kill "$child" 2>/dev/null
+		wait "$child"
+	done
 	"$scratch_cleanup"
 	scratch_remove "$work"
 }
