@@ -36,7 +36,7 @@ if [ "${FUZZ_KERNEL:-}" != plain ] && [ -x qemu-test/debug-kernel.sh ]; then
 else
 	echo "# on Debian's kernel: nothing tells what the module runs"
 	make --no-print-directory -s module
-	KVER=$(find build -maxdepth 1 -name 'module-*-cloud-amd64' -printf '%f\n' | sort -V | tail -n 1)
+	KVER=$(find build -maxdepth 1 -name 'module-6.12*-cloud-amd64' -printf '%f\n' | sort -V | tail -n 1)
 	export KVER=${KVER#module-}
 fi
 make --no-print-directory -s -j"$(nproc)" userspace tests

@@ -47,7 +47,7 @@ finish()
 }
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
-kver=$(find "$build" -maxdepth 1 -name 'module-*-cloud-amd64' | sort -V | tail -n 1)
+kver=$(find "$build" -maxdepth 1 -name 'module-6.12*-cloud-amd64' | sort -V | tail -n 1)
 export KVER=${kver##*/module-}
 mkdir "$place/image"
 "$top/qemu-test/image.sh" "$KVER" "$place/image"
