@@ -19,8 +19,7 @@
  * @size: of the checkpoint's tree
  * @subjects: machine, statement, order, receipt
  * @indices: of the entries, for the proofs
- * @from: first number of the chain
- * @to: last number of it
+ * @last: index of the last entry about the launch itself, where the chain ends
  */
 struct bundling {
 	struct derg *d;
@@ -32,7 +31,7 @@ struct bundling {
 	uint8_t subjects[4][EROT_DIGEST_SIZE];
 	uint64_t indices[ENTRIES_MAX];
 	unsigned int count;
-	uint64_t from, to;
+	uint64_t last;
 };
 
 enum { MACHINE, STATEMENT, ORDER, RECEIPT };
@@ -129,8 +128,13 @@ out:
 	return ret;
 }
 
+/**
+ * struct adding - entries about one subject
+ * @machine: it is the machine; what became of that after the launch is not about the launch
+ */
 struct adding {
 	struct bundling *b;
+	bool machine;
 	struct erot_error *err;
 };
 
@@ -145,7 +149,8 @@ static int add_entry(void *ctx, const struct log_record *record)
 	for (i = 0; i < b->count; i++)
 		if (b->indices[i] == record->index)
 			break;
-	if (i < b->count || b->count == ENTRIES_MAX || record->index >= b->size) {
+	if (i < b->count || b->count == ENTRIES_MAX || record->index >= b->size ||
+	    (a->machine && record->index > b->last)) {
 		json_decref(json);
 		return 0;
 	}
@@ -157,6 +162,8 @@ static int add_entry(void *ctx, const struct log_record *record)
 	if (ret || json_array_append_new(b->entries, json))
 		return ret ?: no_memory(a->err);
 	b->indices[b->count++] = record->index;
+	if (record->index > b->last)
+		b->last = record->index;
 	return 0;
 }
 
@@ -222,13 +229,10 @@ static int add_chain(struct db *db, struct bundling *b, struct erot_error *err)
 		       "JOIN tenant t ON t.stream = e.stream WHERE t.name = $1 "
 		       "AND e.idx >= (SELECT min(f.idx) FROM log_entry f "
 		       "WHERE f.subject = $2 AND f.stream = e.stream) "
-		       "AND e.idx <= (SELECT max(g.idx) FROM log_entry g "
-		       "WHERE g.subject = $3 AND g.stream = e.stream AND g.idx < $4) "
-		       "ORDER BY e.idx LIMIT 4097",
+		       "AND e.idx <= $3 ORDER BY e.idx LIMIT 4097",
 		       DB_ARGS(db_text(b->tenant),
 			       db_blob(b->subjects[STATEMENT], EROT_DIGEST_SIZE),
-			       db_blob(b->subjects[RECEIPT], EROT_DIGEST_SIZE),
-			       db_int(b->size)));
+			       db_int(b->last)));
 	while (!ret && db_next(rows)) {
 		entry = db_get_blob(rows, 0, &len);
 		text = entry ? erot_base64_encode(entry, len) : NULL;
@@ -247,17 +251,21 @@ static int add_chain(struct db *db, struct bundling *b, struct erot_error *err)
 static int bundle_work(struct db *db, void *ctx, struct erot_error *err)
 {
 	struct bundling *b = ctx;
-	struct adding a = { b, err };
+	struct adding a = { b, false, err };
 	unsigned int i;
 	int ret;
 
 	b->count = 0;
+	b->last = 0;
 	json_array_clear(b->entries);
 	ret = documents(db, b, err);
 	if (!ret)
 		ret = references(db, b, err);
-	for (i = 0; !ret && i < 4; i++)
+	for (i = STATEMENT; !ret && i <= RECEIPT; i++)
 		ret = log_find(db, b->tenant, b->subjects[i], add_entry, &a, err);
+	a.machine = true;
+	if (!ret)
+		ret = log_find(db, b->tenant, b->subjects[MACHINE], add_entry, &a, err);
 	for (i = 0; !ret && i < b->count; i++)
 		ret = add_proof(db, json_array_get(b->entries, i), b->indices[i], b->size, err);
 	if (!ret)

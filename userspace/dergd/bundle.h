@@ -17,8 +17,8 @@
  *	  "chain": [base64, ...]		absent where it is too long
  *	}
  *
- * entries: everything in the log about the machine, the statement, the order and the receipt, in
- * the log's order; every proof is of inclusion in the checkpoint's tree. chain: every entry of the
+ * entries: everything in the log about the statement, the order and the receipt, and what was in it
+ * about the machine by then, in the log's order; every proof is of inclusion in the checkpoint's tree. chain: every entry of the
  * tenant's stream from the statement's to the last of those.
  */
 #ifndef DERGD_BUNDLE_H

@@ -537,6 +537,21 @@ static void test_end(void)
 	bad_launch(&l, "evidence", "audit-reset", "the machine was reset in between");
 }
 
+/* What happens to the machine afterwards takes nothing from the launch. */
+static void test_afterwards(void)
+{
+	struct erot_audit_input in = input;
+	struct seen s;
+	json_t *json;
+
+	must(machine_revoke(&derg, "audit", two.id, "sold", now, &err));
+	in.envelope = other.env;
+	in.envelope_len = other.env_len;
+	json = bundle_of(&other);
+	tap_ok(!audit(json, &in, &s), "the chain holds after the machine was revoked");
+	json_decref(json);
+}
+
 static void begin(void)
 {
 	struct erot_learn how = DEFAULT_LEARN;
@@ -583,6 +598,7 @@ int main(void)
 	test_log();
 	test_release();
 	test_end();
+	test_afterwards();
 	for (i = 0; i < CHECKS; i++)
 		rows += seen_bad[i];
 	tap_ok(rows == CHECKS, "%u of %zu checks were seen to fail", rows, CHECKS);
