@@ -146,7 +146,7 @@ static void put_bundle(struct derg *d, const struct erot_receipt_info *r)
 	json_t *json;
 	int len;
 
-	need("bundle", derg_bundle(d, "default", r->digest, &json, &err));
+	need("bundle", derg_bundle(d, "default", r->digest, 1, &json, &err));
 	len = i2d_X509(d->a->cert, &der);
 	base64 = erot_base64_encode(der, (size_t)len);
 	json_object_set_new(json, "cert", json_string(base64));

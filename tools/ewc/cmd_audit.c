@@ -18,7 +18,7 @@
  * struct args - command line of audit
  */
 struct args {
-	const char *cert, *ewc, *customer, *roots;
+	const char *cert, *ewc, *customer, *roots, *since;
 	int json;
 	char bundle[PATH_MAX];
 };
@@ -68,7 +68,8 @@ static void tell(void *ctx, const char *name, const char *what, int ret,
 }
 
 static int read_inputs(const struct args *a, struct erot_audit_input *in, uint8_t **bundle,
-		       uint8_t **envelope, struct erot_ek_roots **roots, struct erot_error *err)
+		       uint8_t **envelope, struct erot_ek_roots **roots, char **since,
+		       struct erot_error *err)
 {
 	struct erot_envelope_info e;
 	uint8_t *pem;
@@ -94,6 +95,10 @@ static int read_inputs(const struct args *a, struct erot_audit_input *in, uint8_
 		}
 		in->roots = *roots;
 	}
+	if (!ret && a->since) {
+		ret = ewc_read_checkpoint(a->since, since, &in->since_len, err);
+		in->since = *since;
+	}
 	return ret;
 }
 
@@ -104,9 +109,10 @@ static int audit(const struct args *a)
 	struct erot_error err = { "", "", "", "" };
 	uint8_t *bundle = NULL, *envelope = NULL;
 	struct erot_ek_roots *roots = NULL;
+	char *since = NULL;
 	int ret, code;
 
-	ret = read_inputs(a, &in, &bundle, &envelope, &roots, &err);
+	ret = read_inputs(a, &in, &bundle, &envelope, &roots, &since, &err);
 	if (ret) {
 		code = cli_fail(ret, &err);
 		goto out;
@@ -126,6 +132,7 @@ out:
 	erot_ek_roots_free(roots);
 	X509_free(in.customer);
 	X509_free(in.cert);
+	free(since);
 	free(envelope);
 	free(bundle);
 	return code;
@@ -148,6 +155,7 @@ int cmd_audit(int argc, char **argv)
 		{ "ewc", required_argument, NULL, 'e' },
 		{ "customer-cert", required_argument, NULL, 'u' },
 		{ "ek-roots", required_argument, NULL, 'r' },
+		{ "since", required_argument, NULL, 's' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -167,6 +175,9 @@ int cmd_audit(int argc, char **argv)
 			break;
 		case 'r':
 			a.roots = optarg;
+			break;
+		case 's':
+			a.since = optarg;
 			break;
 		case 'j':
 			a.json = 1;

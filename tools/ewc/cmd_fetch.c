@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ewc fetch: the bundle for an audit, as the DERG has it now. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/io.h"
+#include "liberot/note.h"
 #include "tools/ewc/derg.h"
 #include "tools/ewc/ewc.h"
 
@@ -24,18 +29,44 @@ static int digest_of(const char *path, char hex[2 * EROT_DIGEST_SIZE + 1], struc
 	return ret;
 }
 
-static int fetch(const struct ewc_derg *d, const char *receipt, const char *out,
+/* Entries of the log at an earlier checkpoint; 0: none. It is the audit that checks it. */
+static int size_at(const char *path, uint64_t *size, struct erot_error *err)
+{
+	struct erot_checkpoint cp;
+	const char *end;
+	size_t len;
+	char *note;
+	int ret;
+
+	*size = 0;
+	if (!path)
+		return 0;
+	ret = ewc_read_checkpoint(path, &note, &len, err);
+	if (ret)
+		return ret;
+	end = memmem(note, len, "\n\n", 2);
+	ret = erot_checkpoint_parse(note, end ? (size_t)(end - note) + 1 : len, &cp, err);
+	if (ret)
+		erot_error_prefix(err, "%s", path);
+	else
+		*size = cp.size;
+	free(note);
+	return ret;
+}
+
+static int fetch(const struct ewc_derg *d, const char *receipt, const char *since, const char *out,
 		 struct erot_error *err)
 {
 	char hex[2 * EROT_DIGEST_SIZE + 1], path[128];
 	json_t *answer = NULL;
+	uint64_t size;
 	char *text;
 	int ret;
 
-	ret = digest_of(receipt, hex, err);
+	ret = digest_of(receipt, hex, err) ?: size_at(since, &size, err);
 	if (ret)
 		return ret;
-	snprintf(path, sizeof(path), "receipts/%s/bundle", hex);
+	snprintf(path, sizeof(path), "receipts/%s/bundle?since=%" PRIu64, hex, size);
 	ret = ewc_derg_call(d, "GET", path, NULL, &answer, err);
 	if (ret)
 		return ret;
@@ -51,12 +82,13 @@ int cmd_fetch(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
+		{ "since", required_argument, NULL, 's' },
 		EWC_DERG_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
 	struct erot_error err = { "", "", "", "" };
 	static struct ewc_derg d;
-	const char *out = NULL;
+	const char *out = NULL, *since = NULL;
 	int c, ret;
 
 	ret = ewc_derg_defaults(&d, &err);
@@ -65,11 +97,13 @@ int cmd_fetch(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
 		if (c == 'o')
 			out = optarg;
+		else if (c == 's')
+			since = optarg;
 		else if (ewc_derg_option(&d, c, optarg))
 			return cli_usage("%s", "");
 	}
 	if (optind + 1 != argc || !out || !d.derg[0])
 		return cli_usage("--derg, -o and one receipt are needed");
-	ret = fetch(&d, argv[optind], out, &err);
+	ret = fetch(&d, argv[optind], since, out, &err);
 	return ret ? cli_fail(ret, &err) : CLI_OK;
 }

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "common/io.h"
+#include "liberot/audit.h"
 #include "liberot/cms.h"
+#include "liberot/object.h"
 #include "tools/ewc/ewc.h"
 
 static int open_file(const char *path, int *fd, struct erot_error *err)
@@ -115,5 +117,46 @@ int ewc_read_signed(const char *path, X509 *cert, uint8_t **content, size_t *len
 	if (ret)
 		erot_error_prefix(err, "%s", path);
 	free(data);
+	return ret;
+}
+
+/**
+ * ewc_read_checkpoint() - a checkpoint of the log that was seen before
+ * @path: bundle of an earlier audit, or a checkpoint by itself
+ * @note: to be freed; nothing of it was checked
+ * @len: bytes
+ * @err: "bundle-..."
+ *
+ * Return: 0 or a negative errno.
+ */
+int ewc_read_checkpoint(const char *path, char **note, size_t *len, struct erot_error *err)
+{
+	const char *text;
+	uint8_t *data;
+	json_t *json;
+	int ret;
+
+	*note = NULL;
+	ret = erot_read_file(path, EROT_BUNDLE_MAX, &data, len, err);
+	if (ret)
+		return ret;
+	if (!*len || data[0] != '{') {
+		*note = (char *)data;
+		return 0;
+	}
+	ret = erot_object_load("bundle", data, *len, EROT_BUNDLE_MAX, &json, err);
+	free(data);
+	if (ret) {
+		erot_error_prefix(err, "%s", path);
+		return ret;
+	}
+	text = json_string_value(json_object_get(json, "checkpoint"));
+	*note = text ? strdup(text) : NULL;
+	*len = text ? strlen(text) : 0;
+	if (!text)
+		ret = erot_fail(err, EBADMSG, "bundle-missing", "%s: no checkpoint in it", path);
+	else if (!*note)
+		ret = erot_fail(err, ENOMEM, "no-memory", "%s", path);
+	json_decref(json);
 	return ret;
 }

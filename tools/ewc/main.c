@@ -37,10 +37,12 @@ static const struct cli_command commands[] = {
 	  "[--order O --customer-cert C] [--record D]",
 	  "Check a payload to its last byte, or what was signed about a launch" },
 	{ "fetch", cmd_fetch,
-	  "--derg URL [--ca PEM] [--tenant T] --client-cert PEM --client-key PEM RECEIPT -o BUNDLE",
+	  "--derg URL [--ca PEM] [--tenant T] --client-cert PEM --client-key PEM "
+	  "[--since EARLIER] RECEIPT -o BUNDLE",
 	  "Get all that an audit of a launch needs" },
 	{ "audit", cmd_audit,
-	  "--cert C [--ewc E] [--customer-cert C] [--ek-roots PEM] [--json] BUNDLE|RECEIPT",
+	  "--cert C [--ewc E] [--customer-cert C] [--ek-roots PEM] [--since EARLIER] [--json] "
+	  "BUNDLE|RECEIPT",
 	  "Check the whole chain of a launch, offline; RECEIPT stands for the bundle beside it" },
 	{ NULL, NULL, NULL, NULL },
 };

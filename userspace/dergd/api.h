@@ -131,6 +131,9 @@ int api_param_digest(const struct api_call *call, const char *name,
 /* A path parameter that is a decimal number of at most @max. */
 int api_param_u64(const struct api_call *call, const char *name, uint64_t max, uint64_t *out,
 		  struct erot_error *err);
+/* A query parameter that is a decimal number of at most @max; absent: @out stays as it is. */
+int api_query_u64(const struct api_call *call, const char *name, uint64_t max, uint64_t *out,
+		  struct erot_error *err);
 /* A query parameter "true" or "false"; absent: false. */
 int api_query_bool(const struct api_call *call, const char *name, bool *out,
 		   struct erot_error *err);

@@ -48,6 +48,17 @@ int api_param_u64(const struct api_call *call, const char *name, uint64_t max, u
 	return 0;
 }
 
+int api_query_u64(const struct api_call *call, const char *name, uint64_t max, uint64_t *out,
+		  struct erot_error *err)
+{
+	const char *text = api_query(call, name);
+
+	if (text && erot_parse_u64(text, max, out))
+		return erot_fail(err, EINVAL, "query", "%s: not a number up to %llu", name,
+				 (unsigned long long)max);
+	return 0;
+}
+
 int api_query_bool(const struct api_call *call, const char *name, bool *out,
 		   struct erot_error *err)
 {

@@ -92,10 +92,14 @@ int api_receipt_bundle(struct api_call *call, struct erot_error *err)
 {
 	uint8_t digest[EROT_DIGEST_SIZE];
 	json_t *bundle = NULL;
+	uint64_t since = 0;
 	int ret;
 
 	ret = api_param_digest(call, "receipt", digest, err);
 	if (!ret)
-		ret = derg_bundle(service_derg(call), service_tenant(call), digest, &bundle, err);
+		ret = api_query_u64(call, "since", EROT_TLOG_SIZE_MAX, &since, err);
+	if (!ret)
+		ret = derg_bundle(service_derg(call), service_tenant(call), digest, since, &bundle,
+				  err);
 	return ret ?: api_reply(call, 200, bundle, err);
 }

@@ -17,6 +17,7 @@
  * @json: result
  * @entries: in it
  * @size: of the checkpoint's tree
+ * @since: of the tree that history begins with; 0: none is wanted
  * @subjects: machine, statement, order, receipt
  * @indices: of the entries, for the proofs
  * @last: index of the last entry about the launch itself, where the chain ends
@@ -27,7 +28,7 @@ struct bundling {
 	const uint8_t *receipt;
 	json_t *json;
 	json_t *entries;
-	uint64_t size;
+	uint64_t size, since;
 	uint8_t subjects[4][EROT_DIGEST_SIZE];
 	uint64_t indices[ENTRIES_MAX];
 	unsigned int count;
@@ -167,18 +168,15 @@ static int add_entry(void *ctx, const struct log_record *record)
 	return 0;
 }
 
-static int add_proof(struct db *db, json_t *entry, uint64_t index, uint64_t size,
-		     struct erot_error *err)
+static int set_proof(json_t *json, const struct erot_tlog_proof *proof, struct erot_error *err)
 {
-	struct erot_tlog_proof proof;
 	json_t *list = json_array();
 	unsigned int i;
+	int ret = 0;
 	char *text;
-	int ret;
 
-	ret = log_inclusion(db, index, size, &proof, err);
-	for (i = 0; !ret && i < proof.count; i++) {
-		text = erot_base64_encode(proof.hash[i], EROT_DIGEST_SIZE);
+	for (i = 0; !ret && i < proof->count; i++) {
+		text = erot_base64_encode(proof->hash[i], EROT_DIGEST_SIZE);
 		if (!text || json_array_append_new(list, json_string(text)))
 			ret = no_memory(err);
 		free(text);
@@ -187,7 +185,35 @@ static int add_proof(struct db *db, json_t *entry, uint64_t index, uint64_t size
 		json_decref(list);
 		return ret;
 	}
-	return json_object_set_new(entry, "proof", list) ? no_memory(err) : 0;
+	return json_object_set_new(json, "proof", list) ? no_memory(err) : 0;
+}
+
+static int add_proof(struct db *db, json_t *entry, uint64_t index, uint64_t size,
+		     struct erot_error *err)
+{
+	struct erot_tlog_proof proof;
+	int ret;
+
+	ret = log_inclusion(db, index, size, &proof, err);
+	return ret ?: set_proof(entry, &proof, err);
+}
+
+/* That nothing was changed or taken away since the auditor has last seen a checkpoint. */
+static int add_history(struct db *db, struct bundling *b, struct erot_error *err)
+{
+	struct erot_tlog_proof proof;
+	json_t *history;
+	int ret;
+
+	if (!b->since)
+		return 0;
+	ret = log_consistency(db, b->since, b->size, &proof, err);
+	if (ret)
+		return ret;
+	history = json_pack("{s:I}", "size", (json_int_t)b->since);
+	if (json_object_set_new(b->json, "history", history))
+		return no_memory(err);
+	return set_proof(history, &proof, err);
 }
 
 static int by_index(const void *a, const void *b)
@@ -270,7 +296,7 @@ static int bundle_work(struct db *db, void *ctx, struct erot_error *err)
 		ret = add_proof(db, json_array_get(b->entries, i), b->indices[i], b->size, err);
 	if (!ret)
 		ret = sort_entries(b, err);
-	return ret ?: add_chain(db, b, err);
+	return ret ?: add_chain(db, b, err) ?: add_history(db, b, err);
 }
 
 /* The checkpoint first: what was in the log before it is provable in it. */
@@ -301,9 +327,9 @@ static int checkpoint(struct bundling *b, struct erot_error *err)
 }
 
 int derg_bundle(struct derg *d, const char *tenant, const uint8_t receipt[EROT_DIGEST_SIZE],
-		json_t **out, struct erot_error *err)
+		uint64_t since, json_t **out, struct erot_error *err)
 {
-	struct bundling b = { .d = d, .tenant = tenant, .receipt = receipt };
+	struct bundling b = { .d = d, .tenant = tenant, .receipt = receipt, .since = since };
 	int ret;
 
 	*out = NULL;

@@ -14,12 +14,15 @@
  *	  "destruction": base64 CMS,		absent before the end
  *	  "entries": [{"index", "entry": base64, "salt": base64, "content": base64,
  *		       "proof": [base64, ...]}, ...],
- *	  "chain": [base64, ...]		absent where it is too long
+ *	  "chain": [base64, ...],		absent where it is too long
+ *	  "history": {"size": n, "proof": [base64, ...]}, where it was asked for
  *	}
  *
  * entries: everything in the log about the statement, the order and the receipt, and what was in it
- * about the machine by then, in the log's order; every proof is of inclusion in the checkpoint's tree. chain: every entry of the
- * tenant's stream from the statement's to the last of those.
+ * about the machine by then, in the log's order; every proof is of inclusion in the checkpoint's
+ * tree. chain: every entry of the tenant's stream from the statement's to the last of those.
+ * history: of consistency, from the tree of n entries, which the auditor has seen before, to the
+ * checkpoint's.
  */
 #ifndef DERGD_BUNDLE_H
 #define DERGD_BUNDLE_H
@@ -30,8 +33,11 @@
 
 #define BUNDLE_CHAIN_MAX	4096
 
-/* @out: a new reference. -ENOENT, "receipt-unknown" (also of another tenant). */
+/*
+ * @since: entries of the tree that the auditor knows; 0: no history. @out: a new reference.
+ * -ENOENT, "receipt-unknown" (also of another tenant); -EINVAL, "log-index": no such tree.
+ */
 int derg_bundle(struct derg *d, const char *tenant, const uint8_t receipt[EROT_DIGEST_SIZE],
-		json_t **out, struct erot_error *err);
+		uint64_t since, json_t **out, struct erot_error *err);
 
 #endif

@@ -65,7 +65,7 @@ const struct api_route service_routes[] = {
 	{ "POST", T "/receipts/{receipt}/revocation", API_CUSTOMER, api_receipt_revoke, 2 * KIB,
 	  .help = "Revoke a receipt" },
 	{ "GET", T "/receipts/{receipt}/bundle", API_CUSTOMER, api_receipt_bundle,
-	  .help = "All that an audit needs" },
+	  .query = "since", .help = "All that an audit needs" },
 
 	{ "POST", T "/releases", API_MACHINE, api_release_make, BODY_RELEASE, .query = "dryRun",
 	  .help = "Release an ERoT to one session" },

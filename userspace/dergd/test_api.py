@@ -23,6 +23,7 @@ from test_http_fixture import (ADMIN, CUSTOMER, DIR, LIMIT, STRANGER, Server,   
 from test_api_document import (API, mutations, objects, operations, pattern_of,      # noqa: E402
                                resolve, valid)
 from test_api_machine import Machine, b64                                        # noqa: E402
+from test_api_audit import test_audit, test_audit_later                             # noqa: E402
 from test_api_provider import BUILD, T, package, provider, run                       # noqa: E402
 
 # ---- requests
@@ -275,8 +276,14 @@ def test_launch(s, machine):
        "the destruction record")
     ok(call(s, "GET", f"{T}/receipts/{rid}", client=CUSTOMER).json["state"] == "ended", "ended")
     call(s, "GET", f"{T}/receipts/{rid}/bundle", client=CUSTOMER)
+    a = call(s, "GET", f"{T}/receipts/{rid}/bundle?since=3", client=CUSTOMER)
+    ok(a.json["history"]["size"] == 3 and a.json["history"]["proof"], "with the log's history")
+    refused(call(s, "GET", f"{T}/receipts/{rid}/bundle?since=x", client=CUSTOMER, want=400), 400,
+            "query", "since what is no number")
+    refused(call(s, "GET", f"{T}/receipts/{rid}/bundle?since=99999", client=CUSTOMER, want=400),
+            400, "log-index", "since what never was")
     test_memory(s, secret, raw_key(call(s, "GET", "/v1/certificates").json["log"]))
-    return want, order_body, body, end, rid
+    return want, order_body, body, end, receipt, rid
 
 
 def memory_has(pid, needles):
@@ -324,6 +331,7 @@ def test_revocations(s, machine, want):
     envelope, order = package(base64.b64decode(a.json["statement"]), "second")
     a = call(s, "POST", T + "/receipts", {"statement": a.json["statement"], "order": b64(order),
                                           "envelope": b64(envelope)}, CUSTOMER, 201)
+    receipt = base64.b64decode(a.json["receipt"])
     a = call(s, "POST", f"{T}/receipts/{a.json['digest']}/revocation", {"reason": "a mistake"},
              CUSTOMER)
     ok(a.json["state"] == "revoked", "a receipt is revoked")
@@ -333,6 +341,7 @@ def test_revocations(s, machine, want):
             "nothing is derived for it")
     ok(call(s, "GET", T + "/machines", client=CUSTOMER).json["machines"][0]["state"] ==
        "revoked", "it stays in the list")
+    return receipt
 
 
 def test_helper(s):
@@ -381,7 +390,8 @@ def main():
     admin = test_admin(s)
     machine = Machine()
     secret = enrol(s, machine)
-    want, order, release, end, rid = test_launch(s, machine)
+    want, order, release, end, receipt, rid = test_launch(s, machine)
+    audit = test_audit(s, receipt)
     m, r = f"{T}/machines/{machine.id}", f"{T}/receipts/{rid}"
     pre = "/v1/tenants/{tenant}"
     test_forbidden(s, {
@@ -400,7 +410,7 @@ def main():
         ("PUT", pre + "/policy"): (T + "/policy", admin["PUT", "policy"]),
         ("POST", pre + "/clients"): (T + "/clients", admin["POST", "clients"]),
     })
-    test_revocations(s, machine, want)
+    test_audit_later(audit, test_revocations(s, machine, want))
     missing = {(m, p) for m, p, _ in operations()} - COVERED
     if not ok(not missing, "every route has given its good answer"):
         note(missing)

@@ -120,7 +120,8 @@ struct check {
 
 enum {
 	BUNDLE, STATEMENT, RECEIPT, ORDER, CUSTOMER, DOCUMENTS, CONTAINER, MACHINE, ENDORSEMENT,
-	POLICY, DESTRUCTION, LOG, INCLUSION, LOGGED, CHAIN, SEQUENCE, RELEASE, STATE, EVIDENCE,
+	POLICY, DESTRUCTION, LOG, HISTORY, INCLUSION, LOGGED, CHAIN, SEQUENCE, RELEASE, STATE,
+	EVIDENCE,
 };
 
 static const struct check checks[] = {
@@ -145,6 +146,8 @@ static const struct check checks[] = {
 			  check_destruction, NEED(RECEIPT), false },
 	[LOG] = { "checkpoint", "the provider's log signed the checkpoint", audit_log_key,
 		  NEED(BUNDLE), false },
+	[HISTORY] = { "history", "the log goes on from the checkpoint given", audit_log_history,
+		      NEED(LOG), true },
 	[INCLUSION] = { "inclusion", "every entry is in the log", audit_log_inclusion, NEED(LOG),
 			false },
 	[LOGGED] = { "logged", "every document is in an entry", audit_log_documents,

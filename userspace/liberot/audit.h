@@ -24,6 +24,9 @@
  * @envelope:   of the container at hand; NULL: the check "container" is left out
  * @envelope_len: bytes
  * @roots:      of those who make TPMs; NULL: the check "endorsement" is left out
+ * @since:      signed checkpoint of the log that was seen before; NULL: the check "history" is left
+ *              out
+ * @since_len:  bytes
  */
 struct erot_audit_input {
 	const void *bundle;
@@ -33,6 +36,8 @@ struct erot_audit_input {
 	const void *envelope;
 	size_t envelope_len;
 	const struct erot_ek_roots *roots;
+	const void *since;
+	size_t since_len;
 };
 
 /**

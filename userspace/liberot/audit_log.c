@@ -37,13 +37,39 @@ int audit_log_key(struct audit *a, struct erot_error *err)
 {
 	char name[EROT_NOTE_NAME_MAX + 1] = "";
 	uint8_t pk[EROT_KEY_SIZE];
-	struct erot_note_key key;
 	int ret;
 
 	ret = certified_key(a, pk, name, sizeof(name), err);
 	if (!ret)
-		ret = erot_note_key(name, pk, &key, err);
-	return ret ?: erot_checkpoint_open(a->checkpoint, strlen(a->checkpoint), &key, &a->cp, err);
+		ret = erot_note_key(name, pk, &a->log_key, err);
+	return ret ?: erot_checkpoint_open(a->checkpoint, strlen(a->checkpoint), &a->log_key,
+					   &a->cp, err);
+}
+
+/* What the log said before, it still says: a provider that shows two histories is found out. */
+int audit_log_history(struct audit *a, struct erot_error *err)
+{
+	struct erot_tlog_proof none = { .count = 0 };
+	struct erot_checkpoint before;
+	int ret;
+
+	if (!a->in->since)
+		return erot_fail(err, ENODATA, "audit-history", "no earlier checkpoint was given");
+	ret = erot_checkpoint_open(a->in->since, a->in->since_len, &a->log_key, &before, err);
+	if (ret) {
+		erot_error_prefix(err, "earlier checkpoint");
+		return ret;
+	}
+	/* the same tree, or one that was larger already, needs no proof to be judged */
+	if (before.size >= a->cp.size)
+		return erot_tlog_check_consistency(before.size, a->cp.size, &none, before.root,
+						   a->cp.root, err);
+	if (a->history_size != before.size)
+		return erot_fail(err, EKEYREJECTED, "audit-history",
+				 "the bundle has no proof from the earlier checkpoint, of %" PRIu64
+				 " entries, on", before.size);
+	return erot_tlog_check_consistency(before.size, a->cp.size, &a->history, before.root,
+					   a->cp.root, err);
 }
 
 /* Every entry is in the tree of the checkpoint, and commits to the content beside it. */

@@ -29,6 +29,12 @@ static json_t *parse(const struct audit_bytes *b)
 	return b->data ? json_loadb((char *)b->data, b->len, JSON_REJECT_DUPLICATES, NULL) : NULL;
 }
 
+static int other_key(struct erot_error *err)
+{
+	return erot_fail(err, EKEYREJECTED, "audit-hardware-key",
+			 "the enrolment is of another hardware key than the receipt");
+}
+
 /* An attestation key with the right attributes, and the same key as in the receipt. */
 static int check_ak(const struct audit *a, const json_t *record, struct erot_error *err)
 {
@@ -41,9 +47,21 @@ static int check_ak(const struct audit *a, const json_t *record, struct erot_err
 		ret = erot_ak_check(public.data, public.len, &ak, err);
 	if (!ret && (ak.spki_len != a->r.grant.hwkey_len ||
 		     memcmp(ak.spki, a->r.grant.hwkey, ak.spki_len)))
-		ret = erot_fail(err, EKEYREJECTED, "audit-hardware-key",
-				"the enrolment is of another hardware key than the receipt");
+		ret = other_key(err);
 	free(public.data);
+	return ret;
+}
+
+static int check_software_key(const struct audit *a, const json_t *record, struct erot_error *err)
+{
+	struct audit_bytes key = { NULL, 0 };
+	int ret;
+
+	ret = bytes(record, "hardwareKey", EROT_HWKEY_MAX, &key, err);
+	if (!ret && (key.len != a->r.grant.hwkey_len ||
+		     memcmp(key.data, a->r.grant.hwkey, key.len)))
+		ret = other_key(err);
+	free(key.data);
 	return ret;
 }
 
@@ -68,8 +86,8 @@ int audit_machine(struct audit *a, struct erot_error *err)
 	a->software = !strcmp(text(record, "kind"), "software");
 	if (strcmp(text(record, "tenant"), a->tenant))
 		ret = erot_fail(err, EKEYREJECTED, "audit-tenant", "enrolled for another tenant");
-	else if (!a->software)
-		ret = check_ak(a, record, err);
+	else
+		ret = a->software ? check_software_key(a, record, err) : check_ak(a, record, err);
 	json_decref(record);
 	return ret;
 }
@@ -182,6 +200,9 @@ int audit_release(struct audit *a, struct erot_error *err)
 	int ret;
 
 	ret = open_record(a, err);
+	if (!ret)
+		ret = erot_receipt_valid_at(&a->r, audit_find(a, EROT_LOG_RELEASE, NULL)->info.time,
+					    err);
 	if (!ret)
 		ret = qualifying(a, want.qualifying, err);
 	want.mask = erot_policy_selection(&a->policy);

@@ -44,7 +44,9 @@ struct audit_entry {
 /**
  * struct audit - a bundle, and what was found out about it
  * @present: members of the bundle that are there
+ * @history_size: entries of the tree that @history begins with; 0: the bundle has none
  * @customer: certificate of the order
+ * @log_key: that the provider certified
  * @record: content of the release's entry, parsed
  * @state: of the machine at the release
  * @release_quote: as it was checked
@@ -59,6 +61,8 @@ struct audit {
 	size_t n_entries;
 	struct audit_bytes *chain;
 	size_t n_chain;
+	uint64_t history_size;
+	struct erot_tlog_proof history;
 
 	X509 *customer;
 	uint8_t *statement, *receipt, *order, *destruction;
@@ -67,6 +71,7 @@ struct audit {
 	struct erot_receipt_info r;
 	struct erot_order_info o;
 	struct erot_destruction_info d;
+	struct erot_note_key log_key;
 	struct erot_checkpoint cp;
 	struct erot_policy policy;
 	bool has_policy;
@@ -86,6 +91,7 @@ const struct audit_entry *audit_find(const struct audit *a, uint32_t kind,
 
 /* audit_log.c */
 int audit_log_key(struct audit *a, struct erot_error *err);
+int audit_log_history(struct audit *a, struct erot_error *err);
 int audit_log_inclusion(struct audit *a, struct erot_error *err);
 int audit_log_documents(struct audit *a, struct erot_error *err);
 int audit_log_chain(struct audit *a, struct erot_error *err);

@@ -104,12 +104,26 @@ static void read_chain(struct erot_object *top, struct audit *a)
 	}
 }
 
+static void read_history(struct erot_object *top, struct audit *a)
+{
+	static const char *const known[] = { "size", "proof", NULL };
+	struct erot_object o;
+
+	erot_object_open(top, "history", &o);
+	if (!o.json)
+		return;
+	if (!erot_object_uint(&o, "size", 1, EROT_TLOG_SIZE_MAX, &a->history_size) && !*o.ret)
+		erot_object_fail(&o, "missing", "size", "missing");
+	read_proof(&o, &a->history);
+	erot_object_close(&o, known);
+}
+
 static void read_members(struct erot_object *o, struct audit *a)
 {
 	static const char *const known[] = {
 		"version", "tenant", "logCertificate", "checkpoint", "statement", "order",
 		"orderCertificate", "receipt", "policy", "enrolment", "destruction", "entries",
-		"chain", NULL
+		"chain", "history", NULL
 	};
 	const char *tenant, *note;
 	uint64_t version = 0;
@@ -135,6 +149,7 @@ static void read_members(struct erot_object *o, struct audit *a)
 	read_base64(o, "destruction", EROT_CMS_MAX, &a->destruction_cms);
 	read_entries(o, a);
 	read_chain(o, a);
+	read_history(o, a);
 	erot_object_close(o, known);
 }
 
