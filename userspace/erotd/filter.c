@@ -10,8 +10,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <seccomp.h>
@@ -23,6 +25,9 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "erotd/filter.h"
 
@@ -255,7 +260,45 @@ static int fill_refused(scmp_filter_ctx ctx)
 	return 0;
 }
 
-static int load_one(uint32_t otherwise, int (*fill)(scmp_filter_ctx ctx))
+/*
+ * Made once, since libseccomp takes longer for them than all the rest of a launch. The sandboxes
+ * inherit them, and nobody can write them.
+ */
+static struct sock_fprog allow_list, refusals;
+
+/* The library hands a program out into a file only. */
+static int take_program(scmp_filter_ctx ctx, struct sock_fprog *out)
+{
+	int fd = memfd_create("filter", MFD_CLOEXEC), err;
+	struct stat st;
+	size_t size;
+	void *map;
+
+	if (fd < 0)
+		return -errno;
+	err = seccomp_export_bpf(ctx, fd);
+	if (!err && fstat(fd, &st))
+		err = -errno;
+	if (err)
+		goto out;
+	size = (size_t)st.st_size;
+	if (!size || size % sizeof(*out->filter) || size / sizeof(*out->filter) > BPF_MAXINSNS) {
+		err = -EMSGSIZE;
+		goto out;
+	}
+	map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED) {
+		err = -errno;
+		goto out;
+	}
+	out->filter = map;
+	out->len = (unsigned short)(size / sizeof(*out->filter));
+out:
+	close(fd);
+	return err;
+}
+
+static int make(uint32_t otherwise, int (*fill)(scmp_filter_ctx ctx), struct sock_fprog *out)
 {
 	scmp_filter_ctx ctx = seccomp_init(otherwise);
 	int err;
@@ -268,20 +311,31 @@ static int load_one(uint32_t otherwise, int (*fill)(scmp_filter_ctx ctx))
 	if (!err)
 		err = fill(ctx);
 	if (!err)
-		err = seccomp_load(ctx);
+		err = take_program(ctx, out);
 	seccomp_release(ctx);
 	return err;
 }
 
-int erotd_filter_load(struct erot_error *err)
+int erotd_filter_prepare(struct erot_error *err)
 {
-	int ret = load_one(SCMP_ACT_ERRNO(ENOSYS), fill_allowed);
+	int ret = make(SCMP_ACT_ERRNO(ENOSYS), fill_allowed, &allow_list);
 
 	if (ret)
 		return erot_fail(err, -ret, "seccomp", "seccomp allow-list: %s", strerror(-ret));
-	ret = load_one(SCMP_ACT_ALLOW, fill_refused);
+	ret = make(SCMP_ACT_ALLOW, fill_refused, &refusals);
 	if (ret)
 		return erot_fail(err, -ret, "seccomp", "seccomp refusals: %s", strerror(-ret));
+	return 0;
+}
+
+int erotd_filter_load(struct erot_error *err)
+{
+	if (!allow_list.filter || !refusals.filter)
+		return erot_fail(err, ENODATA, "seccomp", "seccomp: the filters were not made");
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &allow_list))
+		return erot_fail(err, errno, "seccomp", "seccomp allow-list: %s", strerror(errno));
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &refusals))
+		return erot_fail(err, errno, "seccomp", "seccomp refusals: %s", strerror(errno));
 	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 2)
 		return erot_fail(err, EPERM, "seccomp", "seccomp: no filter after loading two");
 	return 0;

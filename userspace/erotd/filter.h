@@ -6,10 +6,18 @@
 #include "common/error.h"
 
 /**
+ * erotd_filter_prepare() - make both filters, once
+ * @err: "seccomp"
+ *
+ * Return: 0 or -errno.
+ */
+int erotd_filter_prepare(struct erot_error *err);
+
+/**
  * erotd_filter_load() - install both filters on the calling thread, for good
  * @err: "seccomp"
  *
- * Needs no_new_privs. Return: 0 or -errno.
+ * Needs no_new_privs. Return: 0 or -errno; -ENODATA if they were not made before.
  */
 int erotd_filter_load(struct erot_error *err);
 

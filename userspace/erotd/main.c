@@ -19,6 +19,7 @@
 #include "common/secret.h"
 #include "erotd/cgroup.h"
 #include "erotd/erotd.h"
+#include "erotd/filter.h"
 #include "erotd/launch.h"
 #include "erotd/mounts.h"
 #include "erotd/notify.h"
@@ -230,7 +231,7 @@ static int start(struct erotd *d, struct erot_error *err)
 	int ret;
 
 	ret = erotd_loop_open(&d->loop, err) ?: open_signals(d, err) ?: make_dirs(err) ?:
-	      open_store(d, err) ?: open_module(d, err);
+	      open_store(d, err) ?: open_module(d, err) ?: erotd_filter_prepare(err);
 	if (!ret && d->cfg.hardware_key[0])
 		ret = set_hardware_key(d, err);
 	if (ret)
