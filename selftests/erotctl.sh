@@ -13,7 +13,7 @@ absent=00112233445566778899aabbccddeeff
 sock=$work/erotd.sock
 
 # usage
-refused "no command" 2 '^usage: erotctl COMMAND' erotctl
+refused "no command" 2 '^erotctl: usage: no command' erotctl
 refused "unknown command" 2 '^erotctl: usage: no command "lst"' erotctl lst
 while read -r line; do
 	read -ra words <<<"$line"

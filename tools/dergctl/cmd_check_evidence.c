@@ -77,7 +77,7 @@ int cmd_check_evidence(int argc, char **argv)
 			record = optarg;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	if (optind != argc || !receipt || !evidence)

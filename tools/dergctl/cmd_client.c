@@ -171,7 +171,7 @@ int cmd_client(int argc, char **argv)
 			a.json = 1;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	verb = optind < argc ? argv[optind] : "";

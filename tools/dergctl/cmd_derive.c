@@ -86,7 +86,7 @@ int cmd_derive(int argc, char **argv)
 			out = optarg;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	if (optind != argc || !machine || !manifest || !out)

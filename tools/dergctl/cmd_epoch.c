@@ -158,7 +158,7 @@ int cmd_epoch(int argc, char **argv)
 			a.force = 1;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	for (verb = verbs; verb->name && optind + 1 == argc; verb++)

@@ -68,7 +68,7 @@ int cmd_init(int argc, char **argv)
 			in.name = optarg;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	if (optind != argc || (in.uri && in.module))

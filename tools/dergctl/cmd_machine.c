@@ -84,7 +84,7 @@ int cmd_machine(int argc, char **argv)
 			a.json = 1;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	verb = optind < argc ? argv[optind] : "";

@@ -283,7 +283,7 @@ static int parse_option(int c, struct args *a)
 		a->out = optarg;
 		return 0;
 	}
-	return cli_usage("%s", "");
+	return cli_bad_option();
 }
 
 int cmd_policy(int argc, char **argv)

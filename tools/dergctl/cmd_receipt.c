@@ -122,7 +122,7 @@ int cmd_receipt(int argc, char **argv)
 			a.out = optarg;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	if (optind != argc || !a.statement || !a.order || !a.customer || !a.ewc || !a.out)

@@ -27,15 +27,16 @@ static const struct command commands[] = {
 
 #define COUNT (sizeof(commands) / sizeof(commands[0]))
 
-static void print_help(FILE *out)
+static int print_help(void)
 {
-	fputs("usage: erotctl COMMAND [ARGUMENTS]\n\n", out);
+	puts("usage: erotctl COMMAND [ARGUMENTS]\n");
 	for (size_t i = 0; i < COUNT; i++)
-		fprintf(out, "  %-8s %s\n           %s\n", commands[i].name, commands[i].args,
-			commands[i].help);
-	fputs("\nexit status: 0 ok, 1 internal, 2 usage, 3 refused, 4 not found, 5 host not fit;\n"
-	      "run: the workload's, 128 + signal, 125 erot's own failure, 126 cannot be executed,\n"
-	      "127 not found\n", out);
+		printf("  %-8s %s\n           %s\n", commands[i].name, commands[i].args,
+		       commands[i].help);
+	puts("\nexit status: 0 ok, 1 internal, 2 usage, 3 refused, 4 not found, 5 host not fit;\n"
+	     "run: the workload's, 128 + signal, 125 erot's own failure, 126 cannot be executed,\n"
+	     "127 not found");
+	return fflush(stdout) ? EXIT_INTERNAL : EXIT_OK;
 }
 
 static int cmd_help(const struct command *cmd, int argc, char **argv)
@@ -43,8 +44,7 @@ static int cmd_help(const struct command *cmd, int argc, char **argv)
 	(void)cmd;
 	(void)argc;
 	(void)argv;
-	print_help(stdout);
-	return EXIT_OK;
+	return print_help();
 }
 
 static int cmd_version(const struct command *cmd, int argc, char **argv)
@@ -74,16 +74,14 @@ int main(int argc, char **argv)
 	if (fill_stdio())
 		return EXIT_INTERNAL;
 	if (argc < 2) {
-		print_help(stderr);
+		fputs("erotctl: usage: no command; see erotctl help\n", stderr);
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; i < COUNT; i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(&commands[i], argc - 1, argv + 1);
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-		print_help(stdout);
-		return EXIT_OK;
-	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return print_help();
 	if (!strcmp(argv[1], "--version")) {
 		puts("erotctl 1");
 		return EXIT_OK;

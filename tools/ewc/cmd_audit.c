@@ -183,7 +183,7 @@ int cmd_audit(int argc, char **argv)
 			a.json = 1;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	if (optind + 1 != argc || !a.cert)

@@ -100,7 +100,7 @@ int cmd_fetch(int argc, char **argv)
 		else if (c == 's')
 			since = optarg;
 		else if (ewc_derg_option(&d, c, optarg))
-			return cli_usage("%s", "");
+			return cli_bad_option();
 	}
 	if (optind + 1 != argc || !out || !d.derg[0])
 		return cli_usage("--derg, -o and one receipt are needed");

@@ -114,7 +114,7 @@ int cmd_order(int argc, char **argv)
 			a.out = optarg;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	if (optind != argc || !a.statement || !a.ewc || !a.key || !a.cert || !a.out)

@@ -69,7 +69,7 @@ static int derive(const char *command, const struct names *n)
 	argv[i++] = "-o";
 	argv[i++] = (char *)n->statement;
 	argv[i] = NULL;
-	ret = ewc_run(argv, -1, &err);
+	ret = ewc_run(argv, -1, -1, &err);
 	free(words);
 	return ret ? cli_fail(ret, &err) : CLI_OK;
 }
@@ -165,20 +165,20 @@ static int ask_receipt(const struct pack *p, struct erot_error *err)
 static int pack(struct pack *p)
 {
 	struct erot_error err = { "", "", "", "" };
-	int ret;
+	int code, ret = 0;
 
-	ret = ewc_prepare(&p->prepare);
-	if (!ret && p->command)
-		ret = derive(p->command, &p->n);
-	else if (!ret && ask_statement(p, &err))
-		ret = cli_fail(-EPERM, &err);
-	if (!ret)
-		ret = ewc_seal(&p->seal);
-	if (!ret && !p->command && ask_receipt(p, &err))
-		ret = cli_fail(-EPERM, &err);
+	code = ewc_prepare(&p->prepare);
+	if (!code && p->command)
+		code = derive(p->command, &p->n);
+	else if (!code)
+		ret = ask_statement(p, &err);
+	if (!code && !ret)
+		code = ewc_seal(&p->seal);
+	if (!code && !ret && !p->command)
+		ret = ask_receipt(p, &err);
 	if (p->n.temp)
 		unlink(p->n.payload);
-	return ret;
+	return ret ? cli_fail(ret, &err) : code;
 }
 
 static int take_options(struct pack *p, int argc, char **argv)
@@ -221,7 +221,7 @@ static int take_options(struct pack *p, int argc, char **argv)
 			break;
 		default:
 			if (ewc_derg_option(&p->derg, c, optarg))
-				return cli_usage("%s", "");
+				return cli_bad_option();
 		}
 	}
 	return CLI_OK;

@@ -187,7 +187,7 @@ int cmd_prepare(int argc, char **argv)
 			p.payload = optarg;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	if (optind + 1 != argc || !p.manifest || !p.payload)

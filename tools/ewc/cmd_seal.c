@@ -218,7 +218,7 @@ int cmd_seal(int argc, char **argv)
 			s.out = optarg;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	if (optind != argc || !s.statement || !s.payload || !s.key || !s.manifest || !s.out)

@@ -209,7 +209,7 @@ int cmd_verify(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == '?' || c == ':')
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		*to[c] = optarg;
 	}
 	if (optind != argc || (!a.receipt && !a.key))

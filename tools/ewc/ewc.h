@@ -82,7 +82,7 @@ int ewc_image_make(const char *source, const char *tmp, int *fd, struct erot_err
 int ewc_tar_extract(const char *tar, const char *dir, struct erot_error *err);
 
 /* run.c */
-int ewc_run(char *const argv[], int keep_fd, struct erot_error *err);
+int ewc_run(char *const argv[], int keep_fd, int err_fd, struct erot_error *err);
 
 /* progress.c */
 void ewc_progress(void *ctx, uint64_t done, uint64_t total);

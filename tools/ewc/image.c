@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,42 @@ static int check_super(int fd, struct erot_error *err)
 	return 0;
 }
 
+/* Of what mkfs.erofs had to say, which may be several lines, the last is the reason. */
+static void last_words(int fd, struct erot_error *err)
+{
+	char text[2048], *line, *save = NULL, *last = NULL;
+	off_t size = lseek(fd, 0, SEEK_END);
+	ssize_t n;
+
+	n = pread(fd, text, sizeof(text) - 1, size < (off_t)sizeof(text) ? 0 :
+		  size - (off_t)sizeof(text) + 1);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (line[strspn(line, " \t")])
+			last = line;
+	if (last && strrchr(last, '\t'))
+		last = strrchr(last, '\t') + 1;
+	if (last)
+		erot_error_prefix(err, "%s", last);
+}
+
+static int run_mkfs(char *const argv[], int fd, struct erot_error *err)
+{
+	int said = memfd_create("mkfs.erofs", MFD_CLOEXEC), ret;
+
+	if (said < 0)
+		return erot_fail(err, errno, "io", "memfd: %s", strerror(errno));
+	ret = ewc_run(argv, fd, said, err);
+	if (ret == -ENOENT)
+		erot_fail(err, ENOENT, "command", "mkfs.erofs: apt install erofs-utils");
+	else if (ret)
+		last_words(said, err);
+	close(said);
+	return ret;
+}
+
 static int make(const char *dir, int fd, struct erot_error *err)
 {
 	char image[64];
@@ -72,12 +109,9 @@ static int make(const char *dir, int fd, struct erot_error *err)
 		argv[n++] = "--all-root";
 	argv[n++] = image;
 	argv[n++] = (char *)dir;
-	ret = ewc_run(argv, fd, err);
-	if (ret) {
-		if (ret == -ENOENT)
-			erot_fail(err, ENOENT, "command", "mkfs.erofs: apt install erofs-utils");
+	ret = run_mkfs(argv, fd, err);
+	if (ret)
 		return ret;
-	}
 	if (fstat(fd, &st))
 		return erot_fail(err, errno, "io", "image: %s", strerror(errno));
 	if (st.st_size % EROT_IMAGE_ALIGN &&

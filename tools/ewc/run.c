@@ -17,15 +17,15 @@
  * ewc_run() - runs a program to its end
  * @argv: looked up in PATH
  * @keep_fd: descriptor that it inherits under its number, or -1
+ * @err_fd: its standard error, or -1: ours
  * @err: "command" with its status
  *
- * Standard input and output are /dev/null and standard error is ours. It dies
- * with us.
+ * Standard input and output are /dev/null. It dies with us.
  *
  * Return: 0 when it exits with 0, -EPERM when it says that it was refused
  * (exit status 3), -ENOENT for 4 and 127, else -EIO.
  */
-int ewc_run(char *const argv[], int keep_fd, struct erot_error *err)
+int ewc_run(char *const argv[], int keep_fd, int err_fd, struct erot_error *err)
 {
 	int status, null, code;
 	pid_t pid;
@@ -38,6 +38,7 @@ int ewc_run(char *const argv[], int keep_fd, struct erot_error *err)
 		signal(SIGPIPE, SIG_DFL);
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
 		if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+		    (err_fd >= 0 && dup2(err_fd, 2) < 0) ||
 		    (keep_fd >= 0 && fcntl(keep_fd, F_SETFD, 0)))
 			_exit(126);
 		execvp(argv[0], argv);

@@ -80,6 +80,7 @@ static const struct attester_config defaults = {
 
 int attester_config_read(const char *path, struct attester_config *c, struct erot_error *err)
 {
+	struct attester_config fresh = defaults;
 	uint8_t *text;
 	size_t len;
 	int ret;
@@ -87,9 +88,10 @@ int attester_config_read(const char *path, struct attester_config *c, struct ero
 	ret = erot_read_file(path, EROT_CONF_MAX, &text, &len, err);
 	if (ret)
 		return ret;
-	*c = defaults;
-	ret = erot_conf_parse((char *)text, len, path, keys, sizeof(keys) / sizeof(*keys), c, NULL,
-			      err);
+	ret = erot_conf_parse((char *)text, len, path, keys, sizeof(keys) / sizeof(*keys), &fresh,
+			      NULL, err);
 	free(text);
+	if (!ret)
+		*c = fresh;
 	return ret;
 }

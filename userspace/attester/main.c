@@ -34,14 +34,22 @@ static const struct op {
 	{ NULL, NULL, 0, NULL },
 };
 
-static int usage(void)
+#define USAGE	"usage: erot-attester [--config FILE] OPERATION"
+
+static int help(void)
 {
 	const struct op *op;
 
-	fprintf(stderr, "usage: erot-attester [--config FILE] OPERATION\n");
+	puts(USAGE);
 	for (op = ops; op->name; op++)
-		fprintf(stderr, "  %-13s%s\n", op->name, op->help);
-	fprintf(stderr, "  %-13s%s\n", "hardware-key", "SubjectPublicKeyInfo, DER");
+		printf("  %-13s%s\n", op->name, op->help);
+	printf("  %-13s%s\n", "hardware-key", "SubjectPublicKeyInfo, DER");
+	return fflush(stdout) ? CLI_INTERNAL : CLI_OK;
+}
+
+static int usage(const char *why, const char *what)
+{
+	fprintf(stderr, "erot-attester: %s%s; " USAGE "; --help lists them\n", why, what);
 	return CLI_USAGE;
 }
 
@@ -53,6 +61,14 @@ static int print(json_t *json)
 	      fflush(stdout);
 	json_decref(json);
 	return ret ? CLI_INTERNAL : CLI_OK;
+}
+
+static int tell(int code, const struct erot_error *err)
+{
+	fprintf(stderr, "erot-attester: %s (%s)\n", err->text, err->code);
+	if (print(json_pack("{s:s,s:s}", "code", err->code, "detail", err->text)))
+		return CLI_INTERNAL;
+	return code;
 }
 
 /* What the DERG refuses is told apart from what does not work: erotd may try that again. */
@@ -72,10 +88,15 @@ static int refuse(int ret, const struct erot_error *err)
 	case -ENODEV:
 		code = CLI_HOST;
 	}
-	fprintf(stderr, "erot-attester: %s (%s)\n", err->text, err->code);
-	if (print(json_pack("{s:s,s:s}", "code", err->code, "detail", err->text)))
-		return CLI_INTERNAL;
-	return code;
+	return tell(code, err);
+}
+
+/* Nobody was asked: whatever it is, it is no refusal. */
+static int unfit(int ret, const struct attester *a, const struct erot_error *err)
+{
+	if (!a->config.derg[0])
+		return tell(CLI_USAGE, err);
+	return tell(ret == -ENODEV ? CLI_HOST : CLI_INTERNAL, err);
 }
 
 static int read_request(json_t **out, struct erot_error *err)
@@ -104,14 +125,18 @@ static int run(const char *config, const char *name)
 	for (op = ops; op->name && strcmp(op->name, name); op++)
 		;
 	if (!op->name && strcmp(name, "hardware-key"))
-		return usage();
+		return usage("no such operation: ", name);
 	ret = attester_open(&a, config, &err);
-	if (!ret && !op->name) {
+	if (ret) {
+		code = unfit(ret, &a, &err);
+		goto out;
+	}
+	if (!op->name) {
 		code = fwrite(a.spki, a.spki_len, 1, stdout) == 1 && !fflush(stdout) ? CLI_OK :
 		       CLI_INTERNAL;
 		goto out;
 	}
-	if (!ret && op->input)
+	if (op->input)
 		ret = read_request(&request, &err);
 	if (!ret)
 		ret = op->fn(&a, request, &answer, &err);
@@ -134,5 +159,7 @@ int main(int argc, char **argv)
 		argv += 2;
 		argc -= 2;
 	}
-	return argc == 2 ? run(config, argv[1]) : usage();
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
+		return help();
+	return argc == 2 ? run(config, argv[1]) : usage("one operation is needed", "");
 }

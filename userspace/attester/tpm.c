@@ -57,7 +57,8 @@ int tpm_open(const char *tcti, struct tpm **tpm, struct erot_error *err)
 	rc = Tss2_TctiLdr_Initialize(tcti, &t->tcti);
 	if (rc) {
 		free(t);
-		return erot_fail(err, ENODEV, "tpm-missing", "%s: %s", tcti, Tss2_RC_Decode(rc));
+		return erot_fail(err, ENODEV, "tpm-missing", "no TPM at %s (%s)", tcti,
+				 Tss2_RC_Decode(rc));
 	}
 	rc = Esys_Initialize(&t->esys, t->tcti, NULL);
 	ret = rc ? failed(rc, tcti, err) : 0;

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,14 @@
 #include "common/cli.h"
 #include "common/io.h"
 
-static const char *program = "erot";
+static const char *program;
 static const struct cli_command *running;
+static char **arguments;	/* of it */
+
+static const char *name_of_program(void)
+{
+	return program ?: program_invocation_short_name;
+}
 
 static int help(const struct cli_command *commands, const char *options)
 {
@@ -53,6 +60,8 @@ int cli_main(const char *prog, const struct cli_command *commands, const char *o
 		if (strcmp(c->name, argv[0]))
 			continue;
 		running = c;
+		arguments = argv;
+		opterr = 0;	/* cli_usage() says it, in our words */
 		if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 			printf("usage: %s %s%s %s\n%s\n", prog, options, c->name, c->usage,
 			       c->help);
@@ -64,8 +73,8 @@ int cli_main(const char *prog, const struct cli_command *commands, const char *o
 }
 
 /**
- * cli_usage() - says what is wrong with the arguments
- * @fmt: one line; empty where getopt has said it
+ * cli_usage() - says in one line what is wrong with the arguments, and how they should be
+ * @fmt: what is wrong
  *
  * Return: CLI_USAGE.
  */
@@ -73,16 +82,24 @@ int cli_usage(const char *fmt, ...)
 {
 	va_list ap;
 
-	if (*fmt) {
-		fprintf(stderr, "%s: ", program);
-		va_start(ap, fmt);
-		vfprintf(stderr, fmt, ap);
-		va_end(ap);
-		fputc('\n', stderr);
-	}
+	fprintf(stderr, "%s: ", name_of_program());
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
 	if (running)
-		fprintf(stderr, "usage: %s %s %s\n", program, running->name, running->usage);
+		fprintf(stderr, "; usage: %s %s %s", program, running->name, running->usage);
+	fputc('\n', stderr);
 	return CLI_USAGE;
+}
+
+/**
+ * cli_bad_option() - the same after getopt has found something wrong
+ *
+ * Return: CLI_USAGE.
+ */
+int cli_bad_option(void)
+{
+	return cli_usage("%s: no such option, or not with its argument", arguments[optind - 1]);
 }
 
 /* Exit code of a library's negative errno. */
@@ -92,8 +109,11 @@ int cli_exit(int ret)
 	case 0:
 		return CLI_OK;
 	case ENOENT:
+	case ENOTDIR:
 		return CLI_NOT_FOUND;
 	case EPERM:
+	case EACCES:
+	case EISDIR:
 	case EINVAL:
 	case EBADMSG:
 	case EBUSY:
@@ -119,7 +139,7 @@ int cli_exit(int ret)
  */
 int cli_fail(int ret, const struct erot_error *err)
 {
-	fprintf(stderr, "%s: %s (%s)\n", program, err->text, err->code);
+	fprintf(stderr, "%s: %s (%s)\n", name_of_program(), err->text, err->code);
 	return cli_exit(ret);
 }
 

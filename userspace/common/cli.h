@@ -37,6 +37,7 @@ struct cli_command {
 int cli_main(const char *prog, const struct cli_command *commands, const char *options, int argc,
 	     char **argv);
 int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int cli_bad_option(void);
 int cli_exit(int ret);
 int cli_fail(int ret, const struct erot_error *err);
 int cli_time(const char *text, uint64_t now, uint64_t *out);

@@ -273,8 +273,9 @@ int derg_init(const struct derg_init *in, struct erot_error *err)
 	ret = set_config(in, &c, err);
 	if (!ret)
 		ret = make_dir(in->dir, err);
-	if (!ret)
-		ret = copy_roots(in, &c, err);
+	if (ret)
+		return ret;
+	ret = copy_roots(in, &c, err);
 	if (!ret)
 		ret = open_token(in, &c, &h, err);
 	if (!ret)
@@ -284,5 +285,9 @@ int derg_init(const struct derg_init *in, struct erot_error *err)
 		ret = join(in->dir, DERG_CONFIG_FILE, path, err);
 	if (!ret)
 		ret = derg_config_write(path, &c, err);
-	return ret ?: first_epoch(in->dir, err);
+	if (!ret)
+		ret = first_epoch(in->dir, err);
+	if (ret)
+		erot_error_prefix(err, "%s is unfinished, remove it before you try again", in->dir);
+	return ret;
 }

@@ -84,15 +84,23 @@ static int run(const char *path, const struct settings *settings, struct erot_er
 	return ret;
 }
 
-static int usage(FILE *out, int status)
+static int help(void)
 {
 	fputs("usage: dergd [--config FILE]\n"
 	      "       dergd --check [FILE]\n"
 	      "       dergd --routes\n"
 	      "  --config FILE  configuration (" SETTINGS_FILE ")\n"
 	      "  --check        check the configuration, then exit\n"
-	      "  --routes       print the API's methods, paths, roles and largest bodies\n", out);
-	return status;
+	      "  --routes       print the API's methods, paths, roles and largest bodies\n",
+	      stdout);
+	return fflush(stdout) ? EXIT_INTERNAL : 0;
+}
+
+static int usage(const char *what)
+{
+	fprintf(stderr, "dergd: %s: no such option, or not with its argument; usage: dergd "
+		"[--config FILE] | --check [FILE] | --routes\n", what);
+	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -110,6 +118,7 @@ int main(int argc, char **argv)
 	bool only_check = false;
 	int c, ret;
 
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
@@ -122,15 +131,15 @@ int main(int argc, char **argv)
 			route_print(service_routes, service_n_routes, stdout);
 			return ferror(stdout) || fflush(stdout) ? EXIT_INTERNAL : 0;
 		case 'h':
-			return usage(stdout, 0);
+			return help();
 		default:
-			return usage(stderr, EXIT_USAGE);
+			return usage(argv[optind - 1]);
 		}
 	}
 	if (only_check && argc - optind == 1)
 		path = argv[optind++];
 	if (optind != argc)
-		return usage(stderr, EXIT_USAGE);
+		return usage(argv[optind]);
 	if (open_stdio())
 		return EXIT_INTERNAL;
 	umask(077);

@@ -15,6 +15,7 @@ from test_api_machine import b64
 from test_api_provider import BUILD
 
 GOOD, USAGE, REFUSED, NOT_FOUND = 0, 2, 3, 4
+CONFIG = {"EWC_CONFIG": f"{DIR}/ewc.conf"}
 ABSENT = ("endorsement",)       # a software key is endorsed by nobody
 
 
@@ -78,8 +79,7 @@ class Audit:
                         "--customer-cert": "order.pem"}
 
     def fetch(self, name, *options):
-        return ewc("fetch", *options, "app.receipt", "-o", name,
-                   env={"EWC_CONFIG": f"{DIR}/ewc.conf"})
+        return ewc("fetch", *options, "app.receipt", "-o", name, env=CONFIG)
 
     def run(self, bundle, *flags, **other):
         options = {**self.options, **{"--" + k.replace("_", "-"): v for k, v in other.items()}}
@@ -152,6 +152,10 @@ def test_audit_later(a, other_receipt):
             ("two bundles", USAGE, a.run("newer.audit", "newer.audit")),
             ("fetch of nothing", NOT_FOUND, ewc("fetch", "--derg", "https://127.0.0.1:1", "none",
                                                 "-o", "x.audit")),
+            ("fetch: another tenant's", REFUSED, a.fetch("x.audit", "--tenant", "other")),
+            ("pack for a machine that nobody knows", NOT_FOUND, ewc(
+                "pack", "--manifest", "template.json", "--machine", "0" * 64, "--order-cert",
+                "order.pem", "--order-key", "order.key", "root", "-o", "x.ewc", env=CONFIG)),
             ("fetch: a checkpoint that is none", REFUSED, a.fetch("x.audit", "--since", "app.ewc")),
             ("fetch: the log never had that size", REFUSED,
              a.fetch("x.audit", "--since", "forged.note"))):

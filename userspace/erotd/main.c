@@ -288,24 +288,38 @@ static int clean_descriptors(void)
 	return close_range(3, ~0U, 0);
 }
 
-static int usage(FILE *out, int status)
+#define USAGE	"usage: erotd [-c FILE] [-t] [-V]"
+
+static int help(void)
 {
-	fputs("usage: erotd [-c FILE] [-t] [-V]\n"
+	fputs(USAGE "\n"
 	      "  -c FILE  configuration (" EROTD_CONFIG_FILE ")\n"
 	      "  -t       check the configuration, then exit\n"
-	      "  -V       version\n", out);
-	return status;
+	      "  -V       version\n", stdout);
+	return fflush(stdout) ? EXIT_INTERNAL : 0;
+}
+
+static int usage(const char *what)
+{
+	erotd_log("%s: no such option, or not with its argument; " USAGE, what);
+	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
 {
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
 	static struct erotd d;
 	const char *path = EROTD_CONFIG_FILE;
 	struct erot_error err = { "", "" };
 	bool test = false;
 	int c, ret;
 
-	while ((c = getopt(argc, argv, "c:tVh")) != -1) {
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "c:tVh", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			path = optarg;
@@ -317,13 +331,13 @@ int main(int argc, char **argv)
 			puts("erotd " EROTD_VERSION);
 			return 0;
 		case 'h':
-			return usage(stdout, 0);
+			return help();
 		default:
-			return usage(stderr, EXIT_USAGE);
+			return usage(argv[optind - 1]);
 		}
 	}
 	if (optind != argc)
-		return usage(stderr, EXIT_USAGE);
+		return usage(argv[optind]);
 	if (read_config(path, &d.cfg, &err)) {
 		erotd_log("%s: %s", err.code, err.text);
 		return EXIT_USAGE;
@@ -337,7 +351,8 @@ int main(int argc, char **argv)
 		return EXIT_INTERNAL;
 	}
 	umask(022);
-	ret = start(&d, &err);
+	ret = geteuid() ? erot_fail(&err, EPERM, "not-root", "erotd must be started as root") :
+	      start(&d, &err);
 	if (ret)
 		erotd_log("%s: %s", err.code, err.text);
 	else
@@ -345,5 +360,6 @@ int main(int argc, char **argv)
 	finish(&d);
 	if (ret >= 0)
 		return ret;
-	return ret == -ENOENT && !strcmp(err.code, "no-module") ? EXIT_HOST : EXIT_INTERNAL;
+	return !strcmp(err.code, "no-module") || !strcmp(err.code, "not-root") ? EXIT_HOST :
+	       EXIT_INTERNAL;
 }

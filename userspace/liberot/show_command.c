@@ -29,6 +29,16 @@ static int read_head(const char *path, uint8_t **data, size_t *len, struct erot_
 	return ret;
 }
 
+static int show(const char *path, const uint8_t *data, size_t len, X509 *cert, int json,
+		struct erot_error *err)
+{
+	int ret = erot_show(data, len, cert, json, err);
+
+	if (ret)
+		erot_error_prefix(err, "%s", path);
+	return ret;
+}
+
 int erot_show_command(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -52,7 +62,7 @@ int erot_show_command(int argc, char **argv)
 			cert_path = optarg;
 			break;
 		default:
-			return cli_usage("%s", "");
+			return cli_bad_option();
 		}
 	}
 	if (optind + 1 != argc)
@@ -61,7 +71,7 @@ int erot_show_command(int argc, char **argv)
 	if (!ret)
 		ret = read_head(argv[optind], &data, &len, &err);
 	if (!ret)
-		ret = erot_show(data, len, cert, json, &err);
+		ret = show(argv[optind], data, len, cert, json, &err);
 	free(data);
 	X509_free(cert);
 	return ret ? cli_fail(ret, &err) : CLI_OK;
