@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.." || exit 1
 CHECKS=(
 	module_cloud module_generic userspace_build lint_c lint_shell spelling documents licences layers_kernel
 	layers_userspace linked_libraries versions style secrets nothing_revealed netlink_generated
-	deps_named
+	deps_named errnos_documented
 )
 
 out=$(mktemp)
@@ -271,6 +271,18 @@ netlink_generated()
 deps_named()
 {
 	grep -q 'tools/deps.txt' README.md || { echo "README.md does not name tools/deps.txt"; return 1; }
+}
+
+# what the module returns, but for what it translates before it does
+errnos_documented()
+{
+	local inside=" ENOPKG EKEYREVOKED ESTALE " e
+
+	for e in $(sources 'kernel/*.c' | grep -v _test.c | xargs grep -ohE -- '-E[A-Z]{3,}\b' |
+		sort -u | tr -d -); do
+		[[ $inside == *" $e "* ]] || grep -qw "$e" Documentation/uapi.rst ||
+			echo "$e: not in Documentation/uapi.rst"
+	done | none && [ "$(sources 'kernel/*.c' | wc -l)" -gt 20 ]
 }
 
 failed=0
