@@ -50,7 +50,10 @@ ends "no program" 127 "" '["/bin/absent"]'
 want=$(root/bin/work sum root/data/big)
 ends "a mapped file is what was packed" 0 "$want" '["/bin/work", "sum", "/data/big"]'
 
-echo "|/bin/cp /dev/stdin $work/core" >/proc/sys/kernel/core_pattern
+echo "|$(command -v cp) /dev/stdin $work/core" >/proc/sys/kernel/core_pattern
+sh -c 'ulimit -c unlimited; kill -ABRT $$' >/dev/null 2>&1
+check "outside a sandbox a crash leaves a core" until_true 20 test -s core
+rm -f core
 ends "abort" 134 "" '["/bin/sh", "-c", "/bin/work abort; exit $?"]'
 check "left no core" test ! -e core
 

@@ -140,7 +140,7 @@ int cli_exit(int ret)
 int cli_fail(int ret, const struct erot_error *err)
 {
 	fprintf(stderr, "%s: %s (%s)\n", name_of_program(), err->text, err->code);
-	return cli_exit(ret);
+	return strcmp(err->code, "usage") ? cli_exit(ret) : CLI_USAGE;
 }
 
 static int parse_rfc3339(const char *text, uint64_t *out)

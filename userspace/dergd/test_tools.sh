@@ -97,6 +97,15 @@ rows <<'END'
 5 no-module: erotctl list
 5 no-module: erotctl stats
 END
+check "a DERG" "$build/dergctl" --dir derg init
+rows <<'END'
+2 64_hexadecimal_digits_\(usage\)$ dergctl --dir derg machine revoke 00
+2 64_hexadecimal_digits_\(usage\)$ dergctl --dir derg client remove 00
+3 exists_and_is_not_empty_\(exists\)$ dergctl --dir derg init
+3 \(hwkey\)$ dergctl --dir derg derive --machine good.json --manifest good.json -o p
+4 \(epoch-unknown\)$ dergctl --dir derg epoch destroy --epoch 7
+4 \(machine-unknown\)$ dergctl --dir derg machine revoke 0000000000000000000000000000000000000000000000000000000000000000
+END
 [ ! -e p ] || not_ok "nothing is made by what fails" "p"
 
 # without root: as nobody, if we can be
