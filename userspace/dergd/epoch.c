@@ -107,6 +107,8 @@ int epoch_active(struct db *db, const char *tenant, uint32_t number, struct epoc
 	int ret;
 
 	ret = number ? epoch_load(db, tenant, number, e, err) : newest_active(db, tenant, e, err);
+	if (!ret && e->state == EPOCH_DESTROYED)
+		return epoch_alive(e, err);
 	if (!ret && e->state != EPOCH_ACTIVE)
 		ret = erot_fail(err, EPERM, "epoch-not-active", "epoch %" PRIu32 " of %s is %s",
 				e->number, tenant, states[e->state]);

@@ -527,6 +527,8 @@ TEST_F(derg, an_epoch_drains_before_it_ends)
 	REFUSED("epoch-destroyed", EALREADY, epoch_destroy(&self->d, "default", 1, true, late, &e,
 							   &self->err));
 	REFUSED("epoch-destroyed", EPERM, RELEASE(NOW + 6));
+	REFUSED("epoch-destroyed", EPERM, make_statement(&self->d, "default", 1, self->hwkey,
+		self->hwkey_len, manifest, sizeof(manifest) - 1, &cms, &len, &self->err));
 }
 
 TEST_F(derg, an_epoch_is_destroyed_by_force)
