@@ -279,6 +279,50 @@ static void test_receipts(void)
 	launch_free(&m);
 }
 
+static void store_order(const struct launch *l, const void *cms, size_t len)
+{
+	if (query("UPDATE receipt SET order_cms = $1 WHERE digest = $2 RETURNING 1",
+		  DB_ARGS(db_blob(cms, len), db_blob(l->r.digest, EROT_DIGEST_SIZE))) != 1)
+		test_die("no such receipt");
+}
+
+/* The customer's consent is looked at again, whoever has written to the database meanwhile. */
+static void test_stored_order(void)
+{
+	struct erot_order_info o = { { 0 } };
+	uint8_t *content, *cms;
+	size_t content_len, len;
+	struct launch l, m;
+
+	launch_ready(&l, "orders", &one);
+	launch_make(&m, "orders", &one);
+	l.order[l.order_len - 1] ^= 1;
+	store_order(&l, l.order, l.order_len);
+	tap_refused(launch_release(&l, now, &release), EKEYREJECTED, &err, "cms-signature",
+		    "an order that the customer did not sign");
+	store_order(&l, m.order, m.order_len);
+	tap_refused(launch_release(&l, now, &release), EKEYREJECTED, &err, "receipt-order",
+		    "the order of another launch");
+	memcpy(o.statement, l.r.statement, sizeof(o.statement));
+	memcpy(o.ewc, l.r.ewc, sizeof(o.ewc));
+	must(erot_order_build(&o, &content, &content_len, &err));
+	must(erot_cms_sign_key(customer_key, customer, content, content_len, &cms, &len, &err));
+	store_order(&l, cms, len);
+	tap_refused(launch_release(&l, now, &release), EKEYREJECTED, &err, "order-customer",
+		    "an order in another's name");
+	free(content);
+	free(cms);
+	l.order[l.order_len - 1] ^= 1;
+	store_order(&l, l.order, l.order_len);
+	tap_ok(!launch_release(&l, now, &release), "as it was");
+	query("DELETE FROM receipt WHERE digest = $1 RETURNING 1",
+	      DB_ARGS(db_blob(m.r.digest, EROT_DIGEST_SIZE)));
+	tap_refused(launch_release(&m, now, &release), ENOENT, &err, "receipt-unknown",
+		    "a receipt that nothing is known of");
+	launch_free(&l);
+	launch_free(&m);
+}
+
 /* An enrolment that was begun gives nothing yet. */
 static void test_pending(void)
 {
@@ -355,6 +399,7 @@ int main(void)
 	test_module_version();
 	test_impostor();
 	test_receipts();
+	test_stored_order();
 	test_pending();
 	test_tenants();
 	derg_end();
