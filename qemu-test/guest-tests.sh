@@ -4,8 +4,9 @@
 # guest-tests.sh DIR TEST...: runs the tests, which are programs that print TAP,
 # and writes "counts PASSED FAILED SKIPPED" to the file $EROT_RESULT. In the
 # guest that is a port of the virtual machine; the host's tests go through here as well.
-# A program without any result, with other results than its plan says, or with
-# a failing status but no failing result counts as one failed test more.
+# A program has TEST_LIMIT seconds (300), times EROT_SLOW. One without any result, with
+# other results than its plan says, or with a failing status but no failing result counts
+# as one failed test more.
 
 set -u
 
@@ -19,7 +20,7 @@ run_one()
 	local test=$1 status ok bad skip planned
 
 	echo "# == $test"
-	timeout -k 10 "$((300 * ${EROT_SLOW:-1}))" "./$test" </dev/null >"$out" 2>&1
+	timeout -k 10 "$((${TEST_LIMIT:-300} * ${EROT_SLOW:-1}))" "./$test" </dev/null >"$out" 2>&1
 	status=$?
 	cat "$out"
 	ok=$(grep -c '^ok ' "$out")
