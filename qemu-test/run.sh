@@ -25,6 +25,7 @@ usage()
 	  --result FILE    what the command wrote to $EROT_RESULT
 	  --steady         one processor, whose clock counts instructions: for a busy host
 	  --faults         memory is made to run out: what the kernel says of that is no complaint
+	  --strict         whatever the kernel warns of, once the guest is ready, is a complaint
 	  --collect FILE   what it wrote to $EROT_COLLECT, any bytes
 	  --image DIR      made by image.sh before; otherwise it is made anew
 	  --qemu STRING    more options of QEMU, words
@@ -41,6 +42,7 @@ die()
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$(realpath -m "${BUILD:-$top/build}")
 memory=1024 swap='' tpm='' tpm_state='' uefi='' net='' disk='' shared='' append='' limit=600 name=guest result='' image='' steady='' faults=''
+strict=''
 collect=/dev/null
 extra=()
 while [ $# -gt 0 ]; do
@@ -59,6 +61,7 @@ while [ $# -gt 0 ]; do
 	--result) result=${2:?} && shift ;;
 	--steady) steady=1 ;;
 	--faults) faults=1 ;;
+	--strict) strict=1 ;;
 	--collect) collect=${2:?} && shift ;;
 	--image) image=${2:?} && shift ;;
 	--qemu) read -ra extra <<<"${2:?}" && shift ;;
@@ -259,12 +262,20 @@ complaints()
 	     /INFO: (task .* blocked|rcu_.* detected|lockdep is turned off|trying to register non-static key)/
 	     /Killed process|oom_reaper|Out of memory and no killable/ { oom = 0 }'
 	if [ -e "$work/kmsg" ]; then
-		said "$work/kmsg" | awk 'match($0, /^<[0-9]+>/) {
+		said "$work/kmsg" | awk -v strict="$strict" '
+		/invoked oom-killer/ { oom = 1 }
+		match($0, /^<[0-9]+>/) {
 			level = substr($0, 2, RLENGTH - 2) % 8
-			if (level <= 4 && /erot/ && !/loading out-of-tree module taints kernel/ &&
+			# the last two: no processor of the host was free for a while
+			warns = strict && ready && !oom && !/Killed process/ &&
+				!/(clocksource: Long readout|hrtimer: interrupt took)/
+			if (level <= 4 && (/erot/ || warns) &&
+			    !/loading out-of-tree module taints kernel/ &&
 			    !/module verification failed: signature and\/or required key missing/)
 				print
-		}'
+		}
+		/Killed process|oom_reaper|Out of memory and no killable/ { oom = 0 }
+		/guest: ready/ { ready = 1 }'
 	fi
 }
 
