@@ -182,6 +182,54 @@ struct fx_box {
 	int (*instead)(const char *dir);
 };
 
+/**
+ * struct fx_memory - what is held, by the kernel and by the caller
+ * @sessions: of the module, as a dump of them has it; -1: it is not there
+ * @secrets: objects in use of the module's own slab; -1: it is not there
+ * @refs:    references of the module, one for each descriptor, payload file and bound session
+ * @vmalloc: areas, the module's own among them
+ * @rings:   keyrings of the module
+ * @unreclaimable: KiB of slab, large kmalloc() included
+ * @used:    KiB of vmalloc
+ * @unaccounted: KiB that are in use, and that no counter of the kernel tells for what
+ * @mounts:  all that are seen here
+ * @cgroups: all below the root
+ * @dying:   cgroups that were removed and that something still holds
+ * @loops:   loop devices in use
+ * @fds:     descriptors of the caller
+ * @agents:  processes of payloads
+ */
+struct fx_memory {
+	long sessions;
+	long secrets;
+	long refs;
+	long vmalloc;
+	long rings;
+	long unreclaimable;
+	long used;
+	long unaccounted;
+	long mounts;
+	long cgroups;
+	long dying;
+	long loops;
+	long fds;
+	long agents;
+};
+
+#define FX_SLABS 256
+
+/**
+ * struct fx_slabs - objects in use, of every slab cache
+ * @n: how many there are
+ */
+struct fx_slabs {
+	unsigned int n;
+	struct {
+		char name[40];
+		long objects;
+	} cache[FX_SLABS];
+};
+
 /* struct fx_world - of the whole program */
 struct fx_world {
 	EVP_PKEY *key;
@@ -256,6 +304,24 @@ void fx_end(struct fx_session *s);
 
 /* No session and no key is left within some seconds. */
 int fx_nothing_left(void);
+
+void fx_measure(struct fx_memory *m);
+
+/*
+ * fx_nothing_left(); and what the kernel keeps only because nobody has asked for it yet is given
+ * back: caches of files, and what a processor keeps of each slab, which counts as in use.
+ */
+int fx_settle(void);
+
+/* Told to give back what nobody uses; then counted. */
+void fx_slabs_shrink(void);
+void fx_slabs_measure(struct fx_slabs *s);
+
+/* Prints each cache that has @limit objects more than it had; how many those are. */
+unsigned int fx_slabs_grown(const struct fx_slabs *was, const struct fx_slabs *is, long limit);
+
+/* Settled, all that can be counted one by one is what it was, within a minute; -EBUSY. */
+int fx_as_before(const struct fx_memory *was, struct fx_memory *is);
 
 /* A program of the guest, until it has ended; -EIO for any status but 0. */
 int fx_run(char *const argv[]);
