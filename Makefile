@@ -69,7 +69,8 @@ ESCAPE_SRC   := $(wildcard selftests/workload/escape/*.c)
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 .PHONY: all module module-reveal userspace tests image deps check check-host check-guest check-all \
-	check-debug coverage check-memory check-fuzz fuzzers check-newest check-newest-run demo \
+	check-debug coverage check-memory check-fuzz fuzzers check-newest check-newest-run \
+	check-stress demo \
 	demo-run static install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -90,6 +91,8 @@ help:
 	@echo "make check-memory what is left in the machine's memory, looked at from outside"
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
 	@echo "make check-fuzz   parsers under libFuzzer, the module in a guest: FUZZ_SECONDS (240) in all"
+	@echo "make check-stress launches that are struck at random: STRESS_LAUNCHES (200; 0: without end),"
+	@echo "                  STRESS_SEED (of a run before), STRESS_KERNEL=newest"
 	@echo "make bench        releases a second, next to the raw rate of the HSM"
 	@echo "make static       the static checks (tools/check.sh)"
 	@echo "make demo         deps, build, then one encrypted workload from package to proof"
@@ -249,6 +252,9 @@ check-newest: deps
 
 check-newest-run: userspace tests
 	@qemu-test/check.sh newest
+
+check-stress: all tests
+	@qemu-test/check.sh stress
 
 # half of the time for the parsers, half for the module
 check-fuzz:

@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# check.sh all|host|guest|newest: runs the tests that have been built, and ends with
+# check.sh all|host|guest|newest|stress: runs the tests that have been built, and ends with
 # the line "N passed, N failed". Zero tests, or a guest that did not finish,
 # are failures. "newest" builds the module for Debian's newest kernel, and is the guests on it.
+# "stress" is a guest of its own: STRESS_LAUNCHES (200; 0: round after round until interrupted),
+# STRESS_SEED, STRESS_KERNEL=newest.
 # Guests on any other: KVER is its name, for which there is a module in build/,
 # EROT_KERNEL its files (see kernel.sh), EROT_NAME goes before the names of logs.
 # For one that looks for faults as well: EROT_CONFIG lists its guests, EROT_RUNNER runs the
@@ -17,6 +19,7 @@ build=$(realpath -m "${BUILD:-$top/build}")
 what=${1:-all}
 before=${EROT_NAME:+$EROT_NAME-}
 slow=${EROT_SLOW:-1}
+limit=2400	# seconds of a guest
 passed=0 failed=0 skipped=0
 # shellcheck source=scratch.sh
 . "$top/qemu-test/scratch.sh"
@@ -133,7 +136,7 @@ guests()
 		status=0
 		# shellcheck disable=SC2086 # options are words
 		scratch_run "$top/qemu-test/run.sh" -m "$memory" \
-			--append "$append EROT_SLOW=$slow ${EROT_APPEND:-}" --timeout $((2400 * slow)) \
+			--append "$append EROT_SLOW=$slow ${EROT_APPEND:-}" --timeout $((limit * slow)) \
 			--image "$image_dir" --name "${before}guest-$name" --result "$counts" $options \
 			${EROT_COLLECT:+--collect "$EROT_COLLECT/$name.tar.gz"} \
 			-- "${EROT_RUNNER:-guest-tests}" /selftests "${tests[@]}" </dev/null || status=$?
@@ -206,6 +209,35 @@ on_newest()
 	before=newest-
 }
 
+# stress LAUNCHES SEED: one launch in ten is a whole one, by erotd
+stress()
+{
+	local each=$((600 + $1 * 5))
+
+	echo "# STRESS_SEED=$2 STRESS_LAUNCHES=$1"
+	config=$top/selftests/config-stress
+	limit=$((2 * each)) slow=3
+	EROT_APPEND="TEST_LIMIT=$each STRESS_SEED=$2 STRESS_LAUNCHES=$(($1 * 9 / 10))"
+	EROT_APPEND+=" STRESS_RUNS=$(($1 / 10))"
+	guests short
+}
+
+# Each round with a seed of its own; without an end, until one fails.
+stress_rounds()
+{
+	local launches=${STRESS_LAUNCHES:-200} seed=${STRESS_SEED:-$SRANDOM}
+
+	[[ $launches =~ ^[0-9]+$ ]] || die "STRESS_LAUNCHES=$launches is no number"
+	if [ "$launches" -gt 0 ]; then
+		stress "$launches" "$seed"
+		return
+	fi
+	while [ "$failed" -eq 0 ]; do
+		stress 200 "$seed"
+		seed=$SRANDOM
+	done
+}
+
 on_release()
 {
 	KVER=${KVER:-$(basename "$(find "$build" -maxdepth 1 -name 'module-6.12*-cloud-amd64' |
@@ -245,6 +277,17 @@ newest)
 		aside_end
 	fi
 	;;
+stress)
+	case ${STRESS_KERNEL:-} in
+	newest) on_newest || KVER='' ;;
+	'') on_release ;;
+	*) die "STRESS_KERNEL=$STRESS_KERNEL: newest, or nothing" ;;
+	esac
+	if [ -n "$KVER" ]; then
+		image
+		stress_rounds
+	fi
+	;;
 open)	# of one of the above
 	guests long
 	echo "counts $passed $failed $skipped" >"${EROT_RESULT:?}"
@@ -252,7 +295,7 @@ open)	# of one of the above
 	exit
 	;;
 *)
-	die "usage: check.sh all|host|guest|newest"
+	die "usage: check.sh all|host|guest|newest|stress"
 	;;
 esac
 
