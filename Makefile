@@ -71,7 +71,7 @@ JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 .PHONY: all module module-reveal userspace tests image deps check check-host check-guest check-all \
 	check-debug coverage check-memory check-fuzz fuzzers check-newest check-newest-run \
 	check-stress demo \
-	demo-run static install uninstall clean help FORCE
+	demo-run bench bench-build static install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -93,7 +93,7 @@ help:
 	@echo "make check-fuzz   parsers under libFuzzer, the module in a guest: FUZZ_SECONDS (240) in all"
 	@echo "make check-stress launches that are struck at random: STRESS_LAUNCHES (200; 0: without end),"
 	@echo "                  STRESS_SEED (of a run before), STRESS_KERNEL=newest"
-	@echo "make bench        releases a second, next to the raw rate of the HSM"
+	@echo "make bench        what it all costs, next to others and to the limits; BENCH= names some of it"
 	@echo "make static       the static checks (tools/check.sh)"
 	@echo "make demo         deps, build, then one encrypted workload from package to proof"
 	@echo "make install      programs, headers, manual pages, unit and module; DESTDIR= and PREFIX="
@@ -287,11 +287,31 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/fuzz/%.o $(BUILD)/liberot.a $(BUILD)/libcom
 $(BUILD)/fuzz-launch: $(BUILD)/obj/fuzz/seeds/launch.o $(LIBA)
 	$(link)
 
-$(BUILD)/bench_release: $(call obj,userspace/dergd/bench_release.c) $(LIBA)
+# ---- benchmarks
+
+BENCHES	:= $(patsubst bench/static/%.c,$(BUILD)/bench/bin/%,$(wildcard bench/static/*.c))
+BENCHMOD = $(BUILD)/bench/module-$(KVER)
+
+$(BUILD)/bench/bin/%: bench/static/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(filter-out -fPIE,$(OURFLAGS)) -static -o $@ $< $(STATICFLAGS) -lpthread
+$(BUILD)/bench/bin/first: STATICFLAGS = -nostdlib -fno-stack-protector
+
+$(BENCHMOD)/bench_raw.ko: bench/raw/Kbuild bench/raw/bench_raw.c
+	@mkdir -p $(BENCHMOD)
+	@cp -p $^ $(BENCHMOD)
+	+@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(BENCHMOD) modules
+
+DERGBENCHES := $(patsubst userspace/dergd/%.c,$(BUILD)/%,$(wildcard userspace/dergd/bench_*.c))
+$(DERGBENCHES): $(BUILD)/%: $(BUILD)/obj/userspace/dergd/%.o $(LIBA)
 	$(link)
 
-bench: userspace $(BUILD)/bench_release
-	@$(BUILD)/bench_release
+bench-build: all tests $(BENCHES) $(BENCHMOD)/bench_raw.ko $(DERGBENCHES)
+
+bench: deps
+	@tools/deps.sh tools/deps-bench.txt
+	+@$(MAKE) --no-print-directory $(JOBS) bench-build
+	@bench/run.sh $(BENCH)
 
 demo: deps
 	+@$(MAKE) --no-print-directory $(JOBS) demo-run

@@ -1,18 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# image.sh KVER DIR: makes the guest's DIR/initrd (busybox, erot.ko, the modules
+# image.sh KVER DIR [MORE]: makes the guest's DIR/initrd (busybox, erot.ko, the modules
 # it needs and those of the disk) and its disk DIR/root.img, from the files that
 # are needed and what they need: programs of the host with the libraries that ldd
 # names, what is dlopened, kernel modules with their dependencies, and what
 # build/ holds of this project. The disk is ext4, since a payload file must not
 # lie on a stacked filesystem, and since copying it to a tmpfs would take 9 s
 # under emulation.
+#
+# MORE is a script that is sourced: it adds to PROGRAMS and MODULES, and may define more(), which
+# adds to $root itself.
 
 set -euo pipefail
 
-kver=${1:?usage: image.sh KVER DIR}
-out=${2:?usage: image.sh KVER DIR}
+kver=${1:?usage: image.sh KVER DIR [MORE]}
+out=${2:?usage: image.sh KVER DIR [MORE]}
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$(realpath -m "${BUILD:-$top/build}")
 
@@ -57,6 +60,15 @@ MODULES=(
 
 erot=$build/module-$kver/erot.ko
 [ -e "$erot" ] || erot=''		# a guest without it is a guest, too
+
+more()
+{
+	:
+}
+if [ -n "${3:-}" ]; then
+	# shellcheck source=/dev/null
+	. "$3"
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -278,6 +290,7 @@ skeleton
 system_programs
 kernel_modules "$kernel/modules"
 project
+more
 depmod -b "$root" "$kver"
 as_root ldconfig -r "$root" 2>/dev/null || ldconfig -r "$root"
 initrd

@@ -80,7 +80,7 @@ lint_c()
 	cppcheck --quiet --std=c11 --language=c --enable=warning,portability --inline-suppr \
 		--suppress=missingInclude --suppress=unknownMacro --suppress=nullPointerRedundantCheck \
 		--suppress=preprocessorErrorDirective --suppress=normalCheckLevelMaxBranches \
-		--error-exitcode=1 -j "$(nproc)" -Iuapi -Iuserspace userspace tools qemu-test/memory-scan.c 2>&1
+		--error-exitcode=1 -j "$(nproc)" -Iuapi -Iuserspace userspace tools bench qemu-test/memory-scan.c 2>&1
 }
 
 lint_shell()
@@ -92,7 +92,8 @@ lint_shell()
 		if head -n 1 "$f" | grep -qE '^#!(/usr)?/bin/(env )?(ba)?sh\b'; then
 			files+=("$f")
 		fi
-	done < <(sources 'qemu-test/*' 'tools/*' 'fuzz/*.sh' 'selftests/*.sh' 'userspace/erotd/initramfs/*' .ci/run)
+	done < <(sources 'qemu-test/*' 'tools/*' 'fuzz/*.sh' 'selftests/*.sh' 'bench/*.sh' \
+		'userspace/erotd/initramfs/*' .ci/run)
 	shellcheck -x -P SCRIPTDIR -P selftests "${files[@]}"
 }
 

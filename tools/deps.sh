@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Installs the packages of tools/deps.txt that are missing. With all of them
-# there it says nothing, needs neither root nor network, and takes a moment.
+# deps.sh [LIST]: installs the packages of LIST (tools/deps.txt) that are missing.
+# With all of them there it says nothing, needs neither root nor network, and
+# takes a moment.
 
 set -euo pipefail
 
-list=$(dirname "$0")/deps.txt
+list=${1:-$(dirname "$0")/deps.txt}
 
 die()
 {

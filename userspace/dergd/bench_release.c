@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Releases a second on both databases, next to the raw rate of what the HSM does
- * for one, measured in turns in one run: make bench. Not a test.
+ * Releases a second on both databases, next to the raw rate of what the HSM does for one, by one
+ * client, measured in turns: make bench BENCH=derg. Not a test. Output as bench/lib.sh has it.
  */
 #include "dergd/test_database.h"
 
@@ -35,7 +35,6 @@ struct side {
 	struct authority a;
 	struct derg d;
 	struct derg_issued receipts[COUNT];
-	double seconds[2];	/* releases alone; with the proof that an answer carries */
 };
 
 static void check(int ret, const char *what)
@@ -52,6 +51,33 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void tell(const char *side, const char *metric, const char *unit, int round, double value)
+{
+	printf("{\"bench\":\"derg\",\"case\":\"%s\",\"metric\":\"%s\",\"unit\":\"%s\","
+	       "\"round\":%d,\"value\":%.3f}\n", side, metric, unit, round, value);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* @each: seconds of COUNT operations, sorted here */
+static void tell_all(const char *side, const char *metric, int round, double each[COUNT])
+{
+	char slow[64];
+	double sum = 0;
+
+	for (int i = 0; i < COUNT; i++)
+		sum += each[i];
+	qsort(each, COUNT, sizeof(each[0]), by_size);
+	snprintf(slow, sizeof(slow), "%s-p99", metric);
+	tell(side, metric, "1/s", round, COUNT / sum);
+	tell(side, slow, "ms", round, 1000 * each[COUNT * 99 / 100]);
 }
 
 static void open_side(struct side *s, const char *name, const char *base, const char *url)
@@ -112,18 +138,19 @@ static int newest(struct db *db, void *ctx, struct erot_error *e)
 	return log_size(db, ctx, e);
 }
 
-static void release_all(struct side *s, bool prove)
+/* Releases alone, or with the proof that an answer carries. */
+static void release_all(struct side *s, bool prove, int round)
 {
+	double each[COUNT], start;
 	struct derg_release_request in = { .tenant = "default" };
 	struct erot_release out;
 	uint8_t sk[32];
-	double start;
 	int i;
 
 	check(erot_hpke_keypair(sk, in.session_pk), "key");
 	check(erot_hpke_keypair(sk, in.state.boot_key), "key");
-	start = now();
 	for (i = 0; i < COUNT; i++) {
+		start = now();
 		in.receipt = s->receipts[i].cms;
 		in.receipt_len = s->receipts[i].cms_len;
 		check(derg_release(&s->d, &in, time(NULL), &out, &err), "release");
@@ -135,63 +162,60 @@ static void release_all(struct side *s, bool prove)
 			check(log_prove(s->a.log, s->d.db, size - 1, &proof, &err), "proof");
 			erot_buf_free(&proof);
 		}
+		each[i] = now() - start;
 	}
-	s->seconds[prove] += now() - start;
+	tell_all(s->name, prove ? "release-proof" : "release", round, each);
 	for (i = 0; i < COUNT; i++)
 		derg_issued_free(&s->receipts[i]);
 }
 
-static double raw(struct side *s)
+static void raw(struct side *s, int round)
 {
+	double each[COUNT], start;
 	uint8_t seed[EROT_DIGEST_SIZE] = { 3 };
 	struct epoch e = { .tenant = "default", .number = 1 };
 	struct hsm_release req = { .derg_time = 1, .valid_seconds = 1, .max_runtime = 1 };
 	struct erot_release out;
 	char label[EPOCH_ROOT_MAX];
 	uint8_t sk[32];
-	double start;
 	int i;
 
 	epoch_root(&e, label);
 	check(erot_hpke_keypair(sk, req.session_pk), "key");
 	check(erot_hpke_keypair(sk, req.boot_pk), "key");
 	check(hsm_derive(&s->a.hsm, label, seed, req.pk, &err), "derive");
-	start = now();
-	for (i = 0; i < COUNT; i++)
+	for (i = 0; i < COUNT; i++) {
+		start = now();
 		check(hsm_release(&s->a.hsm, label, seed, &req, &out, &err), "raw release");
-	return now() - start;
+		each[i] = now() - start;
+	}
+	tell_all("hsm", "release", round, each);
 }
 
 int main(void)
 {
 	static struct side sides[2];
 	struct test_base base;
-	double hsm = 0, n = ROUNDS * COUNT;
 	EVP_PKEY *key;
 	X509 *cert;
 	int round, i, j, prove;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	test_base_start(&base);
 	check(erot_rsa_generate(&key, &err), "key");
 	check(erot_cert_self_signed(key, "bench", 1, &cert, &err), "certificate");
 	for (i = 0; i < 2; i++)
 		open_side(&sides[i], test_backends[i], base.dir, base.urls[i]);
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 1; round <= ROUNDS; round++) {
 		for (prove = 0; prove < 2; prove++) {
 			for (i = 0; i < 2; i++) {
 				for (j = 0; j < COUNT; j++)
 					make_receipt(&sides[i], key, cert, j);
-				release_all(&sides[i], prove);
+				release_all(&sides[i], prove, round);
 			}
 		}
-		hsm += raw(&sides[round % 2]);
+		raw(&sides[round % 2], round);
 	}
-	printf("%-36s %8.0f a second   1.00\n", "HSM: derive and seal, raw", n / hsm);
-	for (i = 0; i < 2; i++)
-		for (prove = 0; prove < 2; prove++)
-			printf("%-10s release%-19s %8.0f a second   %.2f\n", sides[i].name,
-			       prove ? " with signed proof" : "", n / sides[i].seconds[prove],
-			       hsm / sides[i].seconds[prove]);
 	for (i = 0; i < 2; i++) {
 		derg_close(&sides[i].d);
 		authority_close(&sides[i].a);

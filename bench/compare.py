@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is compared with what, and what was aimed at. A side is (bench, case, metric); the ratio is
+ours over theirs, taken round by round. Of "max" the ratio should stay below its target, of "min"
+above; without a target the figure is for information."""
+
+
+class Row:
+    def __init__(self, text, ours, theirs=None, most=None, least=None):
+        self.text, self.ours, self.theirs = text, ours, theirs
+        self.most, self.least = most, least
+
+
+def launch(text, metric, other, **target):
+    return Row(text, ("launch", "erot", metric), ("launch", other, "first"), **target)
+
+
+def read(text, pattern, other, metric=None, **target):
+    return Row(text, ("read", "erot", pattern), ("read", other, metric or pattern), **target)
+
+
+def rows(cpus):
+    many = str(cpus)
+    out = [
+        launch("release to first instruction, bubblewrap", "released-to-first", "bubblewrap", most=1.0),
+        launch("release to first instruction, crun", "released-to-first", "crun", most=0.3),
+        launch("release to first instruction, runc", "released-to-first", "runc"),
+        launch("release to first instruction, unshare", "released-to-first", "unshare"),
+        launch("release to first instruction, namespaces", "released-to-first", "namespaces"),
+        launch("release to first instruction, fork+exec", "released-to-first", "fork+exec"),
+        launch("command to first instruction, crun", "first", "crun"),
+    ]
+    out += [Row("  of it: %s" % step, ("launch", "erot", "phase-" + step)) for step in (
+        "request", "session", "released", "provisioned", "started", "attached", "bound", "mounted",
+        "exec", "first")]
+    out += [
+        read("read in sequence, gcm+sha256", "seq-1", "gcm+sha256", least=0.85),
+        read("read in sequence, dm-verity on dm-crypt", "seq-1", "dm", least=1.0),
+        read("mapped walk, dm-verity on dm-crypt", "map-1", "dm", least=1.0),
+        read("random 128 KiB, dm-verity on dm-crypt", "rand128k-1", "dm", least=1.0),
+        read("random 4 KiB, a quarter of gcm+sha256", "rand4k-1", "gcm+sha256", "seq-1", least=0.25 * 0.85),
+        read("random 4 KiB, dm-verity on dm-crypt", "rand4k-1", "dm"),
+        read("sequence on all processors, gcm+sha256 on all", "seq-" + many, "gcm+sha256", least=0.85),
+        Row("sequence on all processors, on one", ("read", "erot", "seq-" + many),
+            ("read", "erot", "seq-1"), least=0.9 * cpus),
+        Row("  gcm+sha256 on all processors, on one", ("read", "gcm+sha256", "seq-" + many),
+            ("read", "gcm+sha256", "seq-1")),
+        read("sequence on all processors, dm-verity on dm-crypt", "seq-" + many, "dm", least=1.0),
+        Row("memcpy, gcm+sha256", ("read", "memcpy", "seq-1"), ("read", "gcm+sha256", "seq-1")),
+        Row("ewc prepare, mkfs.erofs + gcm + sha256", ("pack", "ewc", "seconds"),
+            ("pack", "parts", "seconds"), most=1.0 / 0.85),
+        Row("ewc prepare: memory of the largest, of the smallest", ("pack", "ewc-largest", "maxrss"),
+            ("pack", "ewc-smallest", "maxrss"), most=1.1),
+    ]
+    out += [Row("entries of the long log", ("log", "long", "entries")),
+            Row("append, to a new log", ("log", "long", "append"), ("log", "new", "append"), most=1.5),
+            Row("proof, of a new log", ("log", "long", "prove"), ("log", "new", "prove"), most=1.5)]
+    for database in ("sqlite", "postgresql"):
+        for metric, text in (("release", "releases"), ("release-proof", "releases with proof")):
+            out.append(Row("%s a second, %s, raw HSM" % (text, database), ("derg", database, metric),
+                           ("derg", "hsm", "release"), least=0.8))
+            out.append(Row("  of them the slowest in a hundred", ("derg", database, metric + "-p99")))
+    return out

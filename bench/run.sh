@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run.sh [NAME...]: the benchmarks, or those that are named: of the module in a guest (launch,
+# read), of the programs on this host (pack, derg, log). Table on stdout, everything in results/.
+# On a machine that does other work at the same time only the ratios mean something.
+#
+# BENCH_ROUNDS (5)  repetitions after one to warm up; derg and log have their own
+# BENCH_STEADY      not empty: the guest has one processor, whose clock counts instructions, so that
+#                   the figures are the same on a busy host; what runs beside something else is not
+# BENCH_MB (8)      read from in each measurement; more where the guest is not emulated
+# BENCH_ENTRIES (10000000) of the long log, or as many as go in within three minutes
+
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+build=$(realpath -m "${BUILD:-$top/build}")
+results=$top/results
+IN_GUEST=" launch read "
+ON_HOST=" pack derg log "
+# shellcheck source=../qemu-test/scratch.sh
+. "$top/qemu-test/scratch.sh"
+scratch_begin :
+
+die()
+{
+	echo "bench: $*" >&2
+	exit 1
+}
+
+[ $# -gt 0 ] || read -r -a every <<<"$IN_GUEST$ON_HOST"
+guest=() host=()
+for name in "${@:-${every[@]}}"; do
+	if [[ $IN_GUEST == *" $name "* ]]; then
+		guest+=("$name")
+	elif [[ $ON_HOST == *" $name "* ]]; then
+		host+=("$name")
+	else
+		die "no such benchmark: $name (there are$IN_GUEST$ON_HOST)"
+	fi
+done
+
+mkdir -p "$results"
+samples=$results/samples.jsonl
+: >"$samples"
+status=0
+
+in_guest()
+{
+	local kver
+
+	kver=$(find "$build/bench" -maxdepth 1 -name 'module-*' | sort -V | tail -n 1)
+	kver=${kver##*/module-}
+	export KVER=$kver
+	TMPDIR=$work scratch_run "$top/qemu-test/image.sh" "$kver" "$work/image" "$top/bench/image.sh"
+	mkdir "$work/world"
+	scratch_run "$top/bench/world.sh" "$work/world" "$work/world.img" "${guest[@]}"
+	scratch_run "$top/qemu-test/run.sh" -m "${BENCH_MEMORY:-3072}" --append erot.open=1 \
+		--disk "$work/world.img" --timeout "${BENCH_LIMIT:-3600}" --image "$work/image" \
+		--name bench --result "$work/samples" ${BENCH_STEADY:+--steady} \
+		-- env "$@" </dev/null || status=1
+	grep '^{' "$work/samples" >>"$samples" || die "the guest told nothing"
+}
+
+# settings of a run go along
+export BENCH_ROUNDS=${BENCH_ROUNDS:-5}
+settings=()
+for name in BENCH_ROUNDS BENCH_STEADY; do
+	[ -z "${!name:-}" ] || settings+=("$name=${!name}")
+done
+if [ ${#guest[@]} -gt 0 ]; then
+	in_guest "${settings[@]}" /bench/guest.sh "${guest[@]}"
+fi
+if [ ${#host[@]} -gt 0 ]; then
+	printf '{"env":{"host":"%d processors, %s"}}\n' "$(nproc)" \
+		"$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)" >>"$samples"
+fi
+for name in "${host[@]}"; do
+	echo "# == $name"
+	case $name in
+	pack) TMPDIR=$work scratch_run "$top/bench/pack.py" "$build/ewc" >>"$samples" || status=1 ;;
+	derg) scratch_run "$build/bench_release" | grep '^{' >>"$samples" || status=1 ;;
+	log) scratch_run "$build/bench_log" "${BENCH_ENTRIES:-10000000}" | grep '^{' >>"$samples" || status=1 ;;
+	esac
+done
+if [ -s "$samples" ]; then
+	"$top/bench/report.py" "$samples" "$results" || status=1
+fi
+exit $status
