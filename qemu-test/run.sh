@@ -266,8 +266,9 @@ complaints()
 		/invoked oom-killer/ { oom = 1 }
 		match($0, /^<[0-9]+>/) {
 			level = substr($0, 2, RLENGTH - 2) % 8
-			# the last two: no processor of the host was free for a while
+			# a payload file was altered; no processor of the host was free for a while
 			warns = strict && ready && !oom && !/Killed process/ &&
+				!/erofs: \(device erofs\): / &&
 				!/(clocksource: Long readout|hrtimer: interrupt took)/
 			if (level <= 4 && (/erot/ || warns) &&
 			    !/loading out-of-tree module taints kernel/ &&
