@@ -269,7 +269,7 @@ static void closed(struct kunit *test, struct box *b, const char *words)
 
 	memset(&b->keys, 0, sizeof(b->keys));
 	KUNIT_EXPECT_EQ(test, -EKEYREJECTED, open(test, b, &why));
-	KUNIT_EXPECT_TRUE_MSG(test, strstr(why, words), "'%s', not '%s'", words, why);
+	KUNIT_EXPECT_TRUE_MSG(test, why && strstr(why, words), "'%s', not '%s'", words, why);
 	KUNIT_EXPECT_NULL(test, memchr_inv(&b->keys, 0, sizeof(b->keys)));
 }
 

@@ -164,9 +164,9 @@ static void fields(struct kunit *test)
 				   sizeof_field(struct erot_receipt, field), value, words }
 		ROW(grant.reserved, 1, "reserved"),
 		ROW(grant.reserved, 0x80000000, "reserved"),
-		ROW(grant.hwkey_len, 0, "hardware key"),
-		ROW(grant.hwkey_len, EROT_HWKEY_MAX + 1, "hardware key"),
-		ROW(grant.hwkey_len, U32_MAX, "hardware key"),
+		ROW(grant.hwkey_len, 0, "length of the hardware key"),
+		ROW(grant.hwkey_len, EROT_HWKEY_MAX + 1, "length of the hardware key"),
+		ROW(grant.hwkey_len, U32_MAX, "length of the hardware key"),
 		ROW(grant.hwkey_len, HWKEY_LEN - 1, "do not fill"),
 		ROW(grant.hwkey_len, HWKEY_LEN + 1, "do not fill"),
 		ROW(grant.manifest_len, 0, "length of the manifest"),

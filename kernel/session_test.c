@@ -264,9 +264,9 @@ static void end(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE(every_pair),
+	KUNIT_CASE_SLOW(every_pair),
 	KUNIT_CASE(open_twice),
-	KUNIT_CASE(every_death),
+	KUNIT_CASE_SLOW(every_death),
 	KUNIT_CASE_SLOW(every_second_death),
 	KUNIT_CASE(no_new_session),
 	KUNIT_CASE(busy),
