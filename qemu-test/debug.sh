@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# debug.sh [kasan|kcsan...]: the tests of the guests in kernels that look for faults, on what
-# has been built; without names in both. In each a module full of faults is loaded first: a
-# run that does not fail then, and say why, is a failure. Ends with "N passed, N failed".
+# debug.sh [kasan|kcsan|kunit...]: the tests of the guests in kernels that look for faults, on
+# what has been built; without names all three. In both kernels a module full of faults is loaded
+# first: a run that does not fail then, and say why, is a failure. kunit is the kernel of kasan, with
+# the module's own suites in it. Ends with "N passed, N failed".
 
 set -euo pipefail
 
@@ -44,12 +45,18 @@ not_ok()
 # begin KIND: kernel, modules, image
 begin()
 {
-	local dir kdir
+	local dir kdir kmod flags=()
 
-	dir=$("$top/qemu-test/debug-kernel.sh" "$1")
+	dir=$("$top/qemu-test/debug-kernel.sh" "${1/kunit/kasan}")
 	kdir=$(compgen -G "$dir/linux-headers-*")
 	export EROT_KERNEL=$dir EROT_NAME=$1 KVER=${kdir##*/linux-headers-} EROT_IMAGE=$work/image
-	make -s -C "$top" KDIR="$kdir" BUILD="$build" "$build/module-$KVER/erot.ko" \
+	kmod=$build/module-$KVER
+	if [ "$1" = kunit ]; then
+		kmod=$build/kunit-$KVER
+		flags=(MODFLAGS=EROT_KUNIT=y)
+	fi
+	export EROT_MODULE=$kmod/erot.ko
+	make -s -C "$top" KDIR="$kdir" BUILD="$build" KMOD="$kmod" "${flags[@]}" "$EROT_MODULE" \
 		"$build/planted-$KVER/planted.ko"
 	rm -rf "$EROT_IMAGE"
 	TMPDIR=$work "$top/qemu-test/image.sh" "$KVER" "$EROT_IMAGE"
@@ -97,10 +104,10 @@ planted()
 	sed 's/^/#   /' "$work/planted" >"$build/$1-planted.log"
 }
 
-[ $# -gt 0 ] || set -- kasan kcsan
+[ $# -gt 0 ] || set -- kasan kunit kcsan
 for kind in "$@"; do
 	begin "$kind"
-	planted "$kind"
+	[ "$kind" = kunit ] || planted "$kind"
 	tests "$kind"
 done
 echo "$passed passed, $failed failed"

@@ -58,7 +58,7 @@ MODULES=(
 	sctp bridge 8021q
 )
 
-erot=$build/module-$kver/erot.ko
+erot=${EROT_MODULE:-$build/module-$kver/erot.ko}
 [ -e "$erot" ] || erot=''		# a guest without it is a guest, too
 
 more()
