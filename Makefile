@@ -69,7 +69,7 @@ ESCAPE_SRC   := $(wildcard selftests/workload/escape/*.c)
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 .PHONY: all module module-reveal userspace tests image deps check check-host check-guest check-all \
-	check-debug coverage check-memory check-fuzz fuzzers check-newest check-newest-run \
+	check-debug check-bounded coverage check-memory check-fuzz fuzzers check-newest check-newest-run \
 	check-stress demo \
 	demo-run bench bench-build static install uninstall clean help FORCE
 .DEFAULT_GOAL := all
@@ -90,6 +90,7 @@ help:
 	@echo "make coverage     which lines the tests reach, in build-coverage/coverage.txt"
 	@echo "make check-memory what is left in the machine's memory, looked at from outside"
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
+	@echo "make check-bounded what fits in ten minutes of check-debug, check-newest and check-fuzz"
 	@echo "make check-fuzz   parsers under libFuzzer, the module in a guest: FUZZ_SECONDS (240) in all"
 	@echo "make check-stress launches that are struck at random: STRESS_LAUNCHES (200; 0: without end),"
 	@echo "                  STRESS_SEED (of a run before), STRESS_KERNEL=newest"
@@ -243,6 +244,9 @@ check-guest: all tests module-reveal
 
 check-debug: userspace tests
 	@qemu-test/debug.sh
+
+check-bounded: userspace tests
+	@qemu-test/bounded.sh
 
 coverage:
 	@qemu-test/coverage.sh
