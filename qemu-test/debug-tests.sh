@@ -36,12 +36,22 @@ scan()
 	echo scan >$leaks
 }
 
+# A cache whose entry in sysfs fails for want of memory loses the entry's name: the kernel's own
+# bug, of which load_test must not be accused.
+not_of_sysfs()
+{
+	awk '/^unreferenced object/ { if (!core) printf "%s", one; one = ""; core = 0 }
+	     / sysfs_slab_add\+/ { core = 1 }
+	     { one = one $0 "\n" }
+	     END { if (!core) printf "%s", one }'
+}
+
 no_leak()
 {
 	local found
 
 	scan
-	found=$(cat $leaks) || return
+	found=$(not_of_sysfs <$leaks) || return
 	[ -n "$found" ] || return 0
 	echo "$found"
 	return 1

@@ -246,7 +246,7 @@ said()
 {
 	if [ -n "$faults" ]; then
 		awk '/__kmem_cache_create_args.*failed with error/ { core = 1 }
-		     !core && !/[( :]-12([^0-9]|$)/
+		     !core && !/[( :]-12([^0-9]|$)/ && !/workqueue: Failed to allocate a rescuer/
 		     /<\/TASK>/ { core = 0 }' "$1"
 	else
 		cat "$1"
