@@ -107,11 +107,17 @@ struct exchange {
 	struct erot_error *err;
 };
 
+/* What is no error of the kernel is a failure all the same, and INT_MIN has no negative. */
+static int kernel_errno(int error)
+{
+	return error < 0 && error >= -4095 ? -error : EBADMSG;
+}
+
 /* The message behind an error: NETLINK_CAP_ACK keeps the request out of it. */
 static void read_extack(const struct nlmsgerr *e, struct exchange *x)
 {
 	const struct nlmsghdr *h = (const struct nlmsghdr *)((const char *)e - NLMSG_HDRLEN);
-	const char *text = strerror(-e->error);
+	const int error = kernel_errno(e->error);
 	struct nlattr *at[NLMSGERR_ATTR_MAX + 1] = { 0 };
 	size_t skip = sizeof(*e);
 
@@ -125,13 +131,13 @@ static void read_extack(const struct nlmsgerr *e, struct exchange *x)
 			char *s = nla_strdup(at[NLMSGERR_ATTR_MSG]);
 
 			if (s) {
-				x->ret = erot_fail(x->err, -e->error, "kernel", "kernel: %s", s);
+				x->ret = erot_fail(x->err, error, "kernel", "kernel: %s", s);
 				free(s);
 				return;
 			}
 		}
 	}
-	x->ret = erot_fail(x->err, -e->error, "kernel", "kernel: %s", text);
+	x->ret = erot_fail(x->err, error, "kernel", "kernel: %s", strerror(error));
 }
 
 static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
@@ -140,8 +146,7 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
 
 	(void)from;
 	x->done = true;
-	if (e->error < 0)
-		read_extack(e, x);
+	read_extack(e, x);
 	return NL_STOP;
 }
 
@@ -164,8 +169,10 @@ static int on_finish(struct nl_msg *msg, void *arg)
 	x->done = true;
 	if (nlmsg_datalen(h) >= (int)sizeof(error))
 		memcpy(&error, nlmsg_data(h), sizeof(error));
-	if (error < 0 && !x->ret)
-		x->ret = erot_fail(x->err, -error, "kernel", "kernel: %s", strerror(-error));
+	if (error < 0 && !x->ret) {
+		error = kernel_errno(error);
+		x->ret = erot_fail(x->err, error, "kernel", "kernel: %s", strerror(error));
+	}
 	return NL_STOP;
 }
 
