@@ -8,7 +8,7 @@
 set -u
 
 leaks=/sys/kernel/debug/kmemleak
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 
 # verdict NAME COMMAND...: the command's status and output
 verdict()
@@ -77,10 +77,16 @@ hand_over()
 	tar -C "$all" -czf "$EROT_COLLECT" .
 }
 
+# lockdown closes debugfs
+seen()
+{
+	[ -e $leaks ] && { : <$leaks; } 2>/dev/null
+}
+
 mkfifo /tmp/.never
 result=$EROT_RESULT
 # what was lost at boot is not the module's
-if [ -e $leaks ]; then
+if seen; then
 	scan
 	echo clear >$leaks
 fi
@@ -91,12 +97,15 @@ status=$?
 counts=(counts 0 1 0)		# of guest-tests, if it did not end as it should
 [ ! -s $EROT_RESULT ] || read -r -a counts <$EROT_RESULT
 
-if [ -e $leaks ]; then
+if seen; then
 	verdict "no memory has leaked" no_leak
+elif [ -e $leaks ]; then
+	skipped=1
+	echo "ok - no memory has leaked # SKIP the kernel is locked down"
 fi
 verdict "lockdep is still at work" lockdep_works
 if [ -d /sys/kernel/debug/gcov ] && [ -n "${EROT_COVERAGE:-}" ]; then
 	verdict "coverage is handed over" hand_over
 fi
-echo "counts $((counts[1] + passed)) $((counts[2] + failed)) $((counts[3]))" >"$result"
+echo "counts $((counts[1] + passed)) $((counts[2] + failed)) $((counts[3] + skipped))" >"$result"
 [ $status -eq 0 ] && [ $failed -eq 0 ]
