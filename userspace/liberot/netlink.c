@@ -128,7 +128,9 @@ static void read_extack(const struct nlmsgerr *e, struct exchange *x)
 		nla_parse(at, NLMSGERR_ATTR_MAX, (struct nlattr *)((char *)e + skip),
 			  (int)(h->nlmsg_len - NLMSG_HDRLEN - skip), NULL);
 		if (at[NLMSGERR_ATTR_MSG] && nla_len(at[NLMSGERR_ATTR_MSG]) > 0) {
-			char *s = nla_strdup(at[NLMSGERR_ATTR_MSG]);
+			/* the zero at its end is the sender's to forget */
+			char *s = strndup(nla_data(at[NLMSGERR_ATTR_MSG]),
+					  nla_len(at[NLMSGERR_ATTR_MSG]));
 
 			if (s) {
 				x->ret = erot_fail(x->err, error, "kernel", "kernel: %s", s);

@@ -182,14 +182,19 @@ static int malformed(struct erot_error *err, const char *why)
 static int line(const char *text, size_t text_len, char *from, const struct erot_note_key *key,
 		struct erot_error *err)
 {
-	char *name = from + strlen(DASH), *b64 = strchr(name, ' ');
 	struct erot_error inner;
+	char *name, *b64;
 	uint8_t *sig;
 	uint32_t id;
 	size_t len;
 	int ret;
 
-	if (strncmp(from, DASH, strlen(DASH)) || !b64 || b64 == name)
+	/* first, for a line may be shorter than that */
+	if (strncmp(from, DASH, strlen(DASH)))
+		return malformed(err, "a line that is no signature");
+	name = from + strlen(DASH);
+	b64 = strchr(name, ' ');
+	if (!b64 || b64 == name)
 		return malformed(err, "a line that is no signature");
 	*b64++ = '\0';
 	ret = erot_base64_decode(b64, SIGNATURE_MAX, &sig, &len, &inner);
