@@ -90,7 +90,7 @@ help:
 	@echo "make coverage     which lines the tests reach, in build-coverage/coverage.txt"
 	@echo "make check-memory what is left in the machine's memory, looked at from outside"
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
-	@echo "make check-bounded what fits in ten minutes of check-debug, check-newest and check-fuzz"
+	@echo "make check-bounded what fits in ten minutes of check-debug and check-newest"
 	@echo "make check-fuzz   parsers under libFuzzer, the module in a guest: FUZZ_SECONDS (240) in all"
 	@echo "make check-stress launches that are struck at random: STRESS_LAUNCHES (200; 0: without end),"
 	@echo "                  STRESS_SEED (of a run before), STRESS_KERNEL=newest"
