@@ -3,7 +3,11 @@
  * The exchange with a real kernel, without our module: the controller of generic netlink answers,
  * dumps and refuses too. The operations themselves are tested in the guest.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
+#include <limits.h>
 #include <linux/genetlink.h>
 #include <netlink/attr.h>
 #include <netlink/genl/genl.h>
@@ -77,6 +81,82 @@ static void test_controller(struct erot_nl *nl)
 	       "the socket is in step after all that: %s", err.text);
 }
 
+/* ---- answers that no kernel gives */
+
+static const struct answer {
+	struct nlmsghdr h;
+	struct nlmsgerr e;
+	struct nlattr words;
+	char text[4];		/* does not end in a zero */
+} *fake;
+
+static int give_fake(struct nl_sock *sk, struct sockaddr_nl *from, unsigned char **buf,
+		     struct ucred **creds)
+{
+	(void)sk;
+	(void)creds;
+	memset(from, 0, sizeof(*from));
+	from->nl_family = AF_NETLINK;
+	*buf = malloc(sizeof(*fake));	/* of just that size, for who looks for a byte too many */
+	if (!*buf)
+		return -NLE_NOMEM;
+	memcpy(*buf, fake, sizeof(*fake));
+	return sizeof(*fake);
+}
+
+static int any_number(struct nl_msg *msg, void *arg)
+{
+	(void)msg;
+	(void)arg;
+	return NL_OK;
+}
+
+/* In place of libnl's, which is nothing else without a fake. */
+int nl_recvmsgs(struct nl_sock *sk, struct nl_cb *cb)
+{
+	int ret;
+
+	if (fake) {
+		nl_cb_overwrite_recv(cb, give_fake);
+		nl_cb_set(cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, any_number, NULL);
+	}
+	ret = nl_recvmsgs_report(sk, cb);
+	return ret > 0 ? 0 : ret;
+}
+
+static void test_lies(struct erot_nl *nl)
+{
+	static const struct {
+		const char *name;
+		int error, want;
+	} rows[] = {
+		{ "an error of the kernel", -ENOENT, ENOENT },
+		{ "the last one that can be", -4095, 4095 },
+		{ "one behind it", -4096, EBADMSG },
+		{ "one without a negative", INT_MIN, EBADMSG },
+		{ "one above zero is no success", 5, EBADMSG },
+	};
+	struct answer a = {
+		.h = { .nlmsg_len = sizeof(a), .nlmsg_type = NLMSG_ERROR,
+		       .nlmsg_flags = NLM_F_CAPPED | NLM_F_ACK_TLVS },
+		.words = { .nla_len = NLA_HDRLEN + sizeof(a.text), .nla_type = NLMSGERR_ATTR_MSG },
+		.text = { 'w', 'h', 'y', '!' },
+	};
+	struct erot_error err;
+	size_t i;
+	int ret;
+
+	fake = &a;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(&err, 0, sizeof(err));
+		a.e.error = rows[i].error;
+		ret = erot_nl_raw(nl, CTRL_CMD_GETFAMILY, NULL, 0, &err);
+		tap_ok(!strcmp(err.text, "kernel: why!"), "its words: %s", err.text);
+		tap_refused(ret, rows[i].want, &err, "kernel", rows[i].name);
+	}
+	fake = NULL;
+}
+
 int main(void)
 {
 	struct erot_error err = { 0 };
@@ -95,6 +175,7 @@ int main(void)
 		return 1;
 	}
 	test_controller(&nl);
+	test_lies(&nl);
 	nl_socket_free(nl.sock);
 	return tap_done();
 }
