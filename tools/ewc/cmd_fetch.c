@@ -29,7 +29,7 @@ static int digest_of(const char *path, char hex[2 * EROT_DIGEST_SIZE + 1], struc
 	return ret;
 }
 
-/* Entries of the log at an earlier checkpoint; 0: none. It is the audit that checks it. */
+/* Entries of the log at an earlier checkpoint. It is the audit that checks it. */
 static int size_at(const char *path, uint64_t *size, struct erot_error *err)
 {
 	struct erot_checkpoint cp;
@@ -38,9 +38,6 @@ static int size_at(const char *path, uint64_t *size, struct erot_error *err)
 	char *note;
 	int ret;
 
-	*size = 0;
-	if (!path)
-		return 0;
 	ret = ewc_read_checkpoint(path, &note, &len, err);
 	if (ret)
 		return ret;
@@ -59,14 +56,19 @@ static int fetch(const struct ewc_derg *d, const char *receipt, const char *sinc
 {
 	char hex[2 * EROT_DIGEST_SIZE + 1], path[128];
 	json_t *answer = NULL;
-	uint64_t size;
+	uint64_t size = 0;
 	char *text;
 	int ret;
 
-	ret = digest_of(receipt, hex, err) ?: size_at(since, &size, err);
+	ret = digest_of(receipt, hex, err);
+	if (!ret && since)
+		ret = size_at(since, &size, err);
 	if (ret)
 		return ret;
-	snprintf(path, sizeof(path), "receipts/%s/bundle?since=%" PRIu64, hex, size);
+	if (since)
+		snprintf(path, sizeof(path), "receipts/%s/bundle?since=%" PRIu64, hex, size);
+	else
+		snprintf(path, sizeof(path), "receipts/%s/bundle", hex);
 	ret = ewc_derg_call(d, "GET", path, NULL, &answer, err);
 	if (ret)
 		return ret;
