@@ -6,7 +6,7 @@
  */
 #include "dergd/test_log.h"
 
-#include <time.h>
+#include "dergd/bench.h"
 
 #define BATCH		1000
 #define FILL_S		180
@@ -19,20 +19,6 @@ struct side {
 	struct log *log;
 	uint64_t entries;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static void tell(const char *side, const char *metric, const char *unit, int round, double value)
-{
-	printf("{\"bench\":\"log\",\"case\":\"%s\",\"metric\":\"%s\",\"unit\":\"%s\",\"round\":%d,"
-	       "\"value\":%.3f}\n", side, metric, unit, round, value);
-}
 
 static void open_side(struct side *s, const char *dir, const char *name)
 {
@@ -47,12 +33,12 @@ static void open_side(struct side *s, const char *dir, const char *name)
 
 static void measure(struct side *s, int round)
 {
-	double start = now(), appended;
+	double start = bench_now(), appended;
 
 	for (int i = 0; i < COUNT; i++)
 		log_add(s->db, NULL, 1, s->entries++);
-	appended = now();
-	tell(s->name, "append", "us", round, (appended - start) * 1e6 / COUNT);
+	appended = bench_now();
+	bench_tell("log", s->name, "append", "us", round, (appended - start) * 1e6 / COUNT);
 	for (int i = 0; i < COUNT; i++) {
 		struct erot_buf proof = { 0 };
 
@@ -61,7 +47,7 @@ static void measure(struct side *s, int round)
 			test_bail("proof");
 		erot_buf_free(&proof);
 	}
-	tell(s->name, "prove", "us", round, (now() - appended) * 1e6 / COUNT);
+	bench_tell("log", s->name, "prove", "us", round, (bench_now() - appended) * 1e6 / COUNT);
 }
 
 int main(int argc, char **argv)
@@ -76,11 +62,11 @@ int main(int argc, char **argv)
 	log_make_key();
 	open_side(&sides[0], base.dir, "long");
 	open_side(&sides[1], base.dir, "new");
-	for (start = now(); sides[0].entries < want && now() - start < FILL_S;
+	for (start = bench_now(); sides[0].entries < want && bench_now() - start < FILL_S;
 	     sides[0].entries += BATCH)
 		log_add(sides[0].db, NULL, BATCH, sides[0].entries);
-	tell("long", "entries", "1", 1, (double)sides[0].entries);
-	tell("long", "fill", "1/s", 1, (double)sides[0].entries / (now() - start));
+	bench_tell("log", "long", "entries", "1", 1, (double)sides[0].entries);
+	bench_tell("log", "long", "fill", "1/s", 1, (double)sides[0].entries / (bench_now() - start));
 	log_add(sides[1].db, NULL, 1, sides[1].entries++);
 	for (int round = 1; round <= ROUNDS; round++)
 		for (int i = 0; i < 2; i++)

@@ -6,8 +6,8 @@
 #include "dergd/test_database.h"
 
 #include <openssl/x509.h>
-#include <time.h>
 
+#include "dergd/bench.h"
 #include "dergd/derg_init.h"
 #include "dergd/epoch.h"
 #include "dergd/issue.h"
@@ -45,20 +45,6 @@ static void check(int ret, const char *what)
 	test_bail(what);
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static void tell(const char *side, const char *metric, const char *unit, int round, double value)
-{
-	printf("{\"bench\":\"derg\",\"case\":\"%s\",\"metric\":\"%s\",\"unit\":\"%s\","
-	       "\"round\":%d,\"value\":%.3f}\n", side, metric, unit, round, value);
-}
-
 static int by_size(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -76,8 +62,8 @@ static void tell_all(const char *side, const char *metric, int round, double eac
 		sum += each[i];
 	qsort(each, COUNT, sizeof(each[0]), by_size);
 	snprintf(slow, sizeof(slow), "%s-p99", metric);
-	tell(side, metric, "1/s", round, COUNT / sum);
-	tell(side, slow, "ms", round, 1000 * each[COUNT * 99 / 100]);
+	bench_tell("derg", side, metric, "1/s", round, COUNT / sum);
+	bench_tell("derg", side, slow, "ms", round, 1000 * each[COUNT * 99 / 100]);
 }
 
 static void open_side(struct side *s, const char *name, const char *base, const char *url)
@@ -150,7 +136,7 @@ static void release_all(struct side *s, bool prove, int round)
 	check(erot_hpke_keypair(sk, in.session_pk), "key");
 	check(erot_hpke_keypair(sk, in.state.boot_key), "key");
 	for (i = 0; i < COUNT; i++) {
-		start = now();
+		start = bench_now();
 		in.receipt = s->receipts[i].cms;
 		in.receipt_len = s->receipts[i].cms_len;
 		check(derg_release(&s->d, &in, time(NULL), &out, &err), "release");
@@ -162,7 +148,7 @@ static void release_all(struct side *s, bool prove, int round)
 			check(log_prove(s->a.log, s->d.db, size - 1, &proof, &err), "proof");
 			erot_buf_free(&proof);
 		}
-		each[i] = now() - start;
+		each[i] = bench_now() - start;
 	}
 	tell_all(s->name, prove ? "release-proof" : "release", round, each);
 	for (i = 0; i < COUNT; i++)
@@ -185,9 +171,9 @@ static void raw(struct side *s, int round)
 	check(erot_hpke_keypair(sk, req.boot_pk), "key");
 	check(hsm_derive(&s->a.hsm, label, seed, req.pk, &err), "derive");
 	for (i = 0; i < COUNT; i++) {
-		start = now();
+		start = bench_now();
 		check(hsm_release(&s->a.hsm, label, seed, &req, &out, &err), "raw release");
-		each[i] = now() - start;
+		each[i] = bench_now() - start;
 	}
 	tell_all("hsm", "release", round, each);
 }
