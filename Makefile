@@ -69,9 +69,9 @@ ESCAPE_SRC   := $(wildcard selftests/workload/escape/*.c)
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 .PHONY: all module module-reveal userspace tests image deps check check-host check-guest check-all \
-	check-debug check-bounded coverage check-memory check-fuzz fuzzers check-newest check-newest-run \
-	check-stress demo \
-	demo-run bench bench-build static install uninstall clean help FORCE
+	check-debug check-kunit coverage check-memory check-fuzz fuzzers check-newest \
+	check-newest-run check-newest-build check-stress demo demo-run bench bench-build static \
+	install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -87,10 +87,11 @@ help:
 	@echo "make check-host   the tests that need no kernel module"
 	@echo "make check-guest  the tests in a virtual machine"
 	@echo "make check-debug  the tests in kernels that look for faults (KASAN, KCSAN), which it builds"
+	@echo "make check-kunit  of those, only the module's own suites (KUnit)"
 	@echo "make coverage     which lines the tests reach, in build-coverage/coverage.txt"
 	@echo "make check-memory what is left in the machine's memory, looked at from outside"
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
-	@echo "make check-bounded what fits in ten minutes of check-debug and check-newest"
+	@echo "make check-newest-build  the module for that kernel, without the tests"
 	@echo "make check-fuzz   parsers under libFuzzer, the module in a guest: FUZZ_SECONDS (240) in all"
 	@echo "make check-stress launches that are struck at random: STRESS_LAUNCHES (200; 0: without end),"
 	@echo "                  STRESS_SEED (of a run before), STRESS_KERNEL=newest"
@@ -245,8 +246,8 @@ check-guest: all tests module-reveal
 check-debug: userspace tests
 	@qemu-test/debug.sh
 
-check-bounded: userspace tests
-	@qemu-test/bounded.sh
+check-kunit: userspace tests
+	@qemu-test/debug.sh kunit
 
 coverage:
 	@qemu-test/coverage.sh
@@ -256,6 +257,9 @@ check-newest: deps
 
 check-newest-run: userspace tests
 	@qemu-test/check.sh newest
+
+check-newest-build: deps
+	@qemu-test/check.sh build-newest
 
 check-stress: all tests
 	@qemu-test/check.sh stress

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# check.sh all|host|guest|newest|stress: runs the tests that have been built, and ends with
+# check.sh all|host|guest|newest|build-newest|stress: runs the tests that have been built, and ends with
 # the line "N passed, N failed". Zero tests, or a guest that did not finish,
-# are failures. "newest" builds the module for Debian's newest kernel, and is the guests on it.
+# are failures. "newest" builds the module for Debian's newest kernel, and is the guests on it;
+# "build-newest" is only the first half.
 # "stress" is a guest of its own: STRESS_LAUNCHES (200; 0: round after round until interrupted),
 # STRESS_SEED, STRESS_KERNEL=newest.
 # Guests on any other: KVER is its name, for which there is a module in build/,
@@ -280,6 +281,9 @@ newest)
 		aside_end
 	fi
 	;;
+build-newest)
+	on_newest || :
+	;;
 stress)
 	case ${STRESS_KERNEL:-} in
 	newest) on_newest || KVER='' ;;
@@ -298,7 +302,7 @@ open)	# of one of the above
 	exit
 	;;
 *)
-	die "usage: check.sh all|host|guest|newest|stress"
+	die "usage: check.sh all|host|guest|newest|build-newest|stress"
 	;;
 esac
 
