@@ -66,7 +66,8 @@ int main(int argc, char **argv)
 	     sides[0].entries += BATCH)
 		log_add(sides[0].db, NULL, BATCH, sides[0].entries);
 	bench_tell("log", "long", "entries", "1", 1, (double)sides[0].entries);
-	bench_tell("log", "long", "fill", "1/s", 1, (double)sides[0].entries / (bench_now() - start));
+	bench_tell("log", "long", "fill", "1/s", 1,
+		   (double)sides[0].entries / (bench_now() - start));
 	log_add(sides[1].db, NULL, 1, sides[1].entries++);
 	for (int round = 1; round <= ROUNDS; round++)
 		for (int i = 0; i < 2; i++)
