@@ -29,7 +29,7 @@ kernel_verity@kernel/verity.c@i = v->levels; i-- > 0; start@i = 0; i < v->levels
 kernel_verity@kernel/verity.c@le64_to_cpu(d->data_size) != image_len@0
 netlink@userspace/liberot/netlink_ops.c@\[EROT_A_SESSION_ID\] = { .minlen = EROT_ID_SIZE, .maxlen = EROT_ID_SIZE }@[EROT_A_SESSION_ID] = { .minlen = 0 }
 netlink@userspace/liberot/netlink_ops.c@if (ret \&\& out->fd >= 0)@if (0)
-netlink@userspace/liberot/netlink_ops.c@nla_len(a) == sizeof(uint32_t)@1
+netlink@userspace/liberot/netlink_ops.c@nla_len(a) == sizeof(fd)@1
 log@userspace/liberot/checkpoint.c@proof->count == EROT_TLOG_PROOF_MAX@proof->count == 1000
 bundle@userspace/liberot/audit_read.c@"entry", sizeof(struct erot_log_entry), &e->entry@"entry", 4096, \&e->entry
 client@userspace/erotd/request.c@number > 64@number > 640

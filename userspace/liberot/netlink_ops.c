@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The operations: attributes into structures and back. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -77,8 +78,9 @@ static bool copy_of(void *out, struct nlattr *a, size_t len)
 static int installed_fd(struct nlattr *attrs, int len)
 {
 	struct nlattr *a = nla_find(attrs, len, EROT_A_SESSION_FD);
+	uint32_t fd = a && nla_len(a) == sizeof(fd) ? nla_get_u32(a) : UINT32_MAX;
 
-	return a && nla_len(a) == sizeof(uint32_t) ? (int)nla_get_u32(a) : -1;
+	return fd <= INT_MAX ? (int)fd : -1;
 }
 
 int erot_nl_ignore(void *ctx, struct nlattr *attrs, int len, struct erot_error *err)
