@@ -69,7 +69,7 @@ ESCAPE_SRC   := $(wildcard selftests/workload/escape/*.c)
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 .PHONY: all module module-reveal userspace tests image deps check check-host check-guest check-all \
-	check-debug check-kunit coverage check-memory check-fuzz fuzzers check-newest \
+	check-debug check-kunit coverage check-memory check-fuzz check-fuzz-fixed fuzzers check-newest \
 	check-newest-run check-newest-build check-stress demo demo-run bench bench-build static \
 	install uninstall clean help FORCE
 .DEFAULT_GOAL := all
@@ -93,6 +93,7 @@ help:
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
 	@echo "make check-newest-build  the module for that kernel, without the tests"
 	@echo "make check-fuzz   parsers under libFuzzer, the module in a guest: FUZZ_SECONDS (240) in all"
+	@echo "make check-fuzz-fixed  the parsers, FUZZ_RUNS (20000) each, with the same choices each time"
 	@echo "make check-stress launches that are struck at random: STRESS_LAUNCHES (200; 0: without end),"
 	@echo "                  STRESS_SEED (of a run before), STRESS_KERNEL=newest"
 	@echo "make bench        what it all costs, next to others and to the limits; BENCH= names some of it"
@@ -268,6 +269,10 @@ check-stress: all tests
 check-fuzz:
 	@half=$$(($${FUZZ_SECONDS:-240} / 2)); FUZZ_SECONDS=$$half fuzz/run.sh && \
 		FUZZ_SECONDS=$$half fuzz/guest.sh
+
+# of the parsers only, the same each time
+check-fuzz-fixed:
+	@FUZZ_RUNS=$${FUZZ_RUNS:-20000} fuzz/run.sh
 
 check-memory: all tests module-reveal
 	@qemu-test/memory-scan.sh

@@ -34,9 +34,16 @@ hex()
 }
 
 # Real files: an image, a payload, and one launch by a DERG with a token, each with new keys.
+# FUZZ_RUNS: one that was kept, so that a run is the same each time.
 fuzz_launch()
 {
 	local dir=$out/launch.new
+
+	if [ -n "${FUZZ_RUNS:-}" ]; then
+		rm -rf "$out/launch"
+		cp -r fuzz/seeds/launch "$out/launch"
+		return
+	fi
 
 	rm -rf "$dir"
 	mkdir -p "$dir/tree/sub" "$dir/doc"
@@ -49,8 +56,9 @@ fuzz_launch()
 		"$dir/tree" -o "$dir/payload" >/dev/null
 	build/dergctl --dir "$top/$dir/derg" init --open-mode >/dev/null 2>&1
 	build/fuzz-launch "$top/$dir/derg" "$dir/doc" "$dir/manifest"
-	rm -rf "$dir/derg" "$dir/key"
-	rm -rf "$out/launch"
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=seed \
+		-addext extendedKeyUsage=2.23.133.8.1 -out "$dir/ek" 2>/dev/null
+	rm -rf "$dir/derg" "$dir/key" "$out/launch"
 	mv "$dir" "$out/launch"
 }
 
@@ -121,10 +129,7 @@ fuzz_seeds()
 			>"$2/seed"
 		;;
 	manifest) cp "$out/launch/manifest" "$2/launch" ;;
-	ek)
-		openssl req -x509 -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=seed \
-			-addext extendedKeyUsage=2.23.133.8.1 -out "$2/seed" 2>/dev/null
-		;;
+	ek) cp "$out/launch/ek" "$2/seed" ;;
 	ak)
 		# ECDSA on P-256, its point all zeros
 		hex 0058 0023 000b 00050072 0000 0010 0018000b 0003 0010 0020 "$zeros" 0020 "$zeros" \
