@@ -49,7 +49,7 @@ static int list(struct derg *d, const struct args *a, struct erot_error *err)
 	return ret;
 }
 
-static int revoke(struct derg *d, const struct args *a, struct erot_error *err)
+static int revoke_one(struct derg *d, const struct args *a, struct erot_error *err)
 {
 	uint8_t id[EROT_DIGEST_SIZE];
 
@@ -95,7 +95,7 @@ int cmd_machine(int argc, char **argv)
 	a.id = argv[optind + 1];
 	code = dergctl_open(&d);
 	if (!code) {
-		ret = strcmp(verb, "list") ? revoke(&d, &a, &err) : list(&d, &a, &err);
+		ret = strcmp(verb, "list") ? revoke_one(&d, &a, &err) : list(&d, &a, &err);
 		if (ret)
 			code = cli_fail(ret, &err);
 	}
