@@ -313,9 +313,12 @@ void fx_measure(struct fx_memory *m);
  */
 int fx_settle(void);
 
-/* Told to give back what nobody uses; then counted. */
+/* Each cache is told to give back what nobody uses. */
 void fx_slabs_shrink(void);
-void fx_slabs_measure(struct fx_slabs *s);
+
+/* Objects in use of the slab cache @name, to the object; -1: there is no such cache. */
+long fx_slab_objects(const char *name);
+int fx_slabs_measure(struct fx_slabs *s);
 
 /* Prints each cache that has @limit objects more than it had; how many those are. */
 unsigned int fx_slabs_grown(const struct fx_slabs *was, const struct fx_slabs *is, long limit);

@@ -145,17 +145,6 @@ static long sessions(void)
 	return erot_nl_dump(fx.nl, count_one, &n, &fx_err) ? -1 : n;
 }
 
-static long secrets(void)
-{
-	static struct fx_slabs s;
-
-	fx_slabs_measure(&s);
-	while (s.n--)
-		if (!strcmp(s.cache[s.n].name, "erot_secret"))
-			return s.cache[s.n].objects;
-	return -1;
-}
-
 static long processes(const char *name)
 {
 	DIR *d = opendir("/proc");
@@ -180,7 +169,7 @@ static long processes(const char *name)
 void fx_measure(struct fx_memory *m)
 {
 	m->sessions = sessions();
-	m->secrets = secrets();
+	m->secrets = fx_slab_objects("erot_secret");
 	m->refs = number_in("/sys/module/erot/refcnt");
 	m->vmalloc = vmalloc_areas();
 	m->rings = lines_with("/proc/keys", " .erot:");
