@@ -280,7 +280,8 @@ complaints()
 	fi
 }
 
-status=$(sed -n 's/^status \([0-9]*\).*/\1/p' "$work/status")
+# firmware has its say on this line, too
+status=$(sed -n 's/.*status \([0-9][0-9]*\).*/\1/p' "$work/status")
 if [ -z "$status" ]; then
 	echo "run: the guest did not finish; last lines of build/$name.console:" >&2
 	complaints >&2
