@@ -241,6 +241,18 @@ if [ "$ended" -eq 124 ] || [ "$ended" -eq 137 ]; then
 fi
 [ "$ended" -eq 0 ] || die "QEMU ended with $ended: $(tail -n 1 "$work/qemu.log")"
 
+# Standard input without the titles of KCSAN's reports in which nothing of ours has a part: the
+# kernel has races of its own, and tells of them at random.
+of_kcsan()
+{
+	awk '/BUG: KCSAN:/ { title = $0 "\n"; ours = 0 }
+	     title == "" { print; next }
+	     { if ($0 "\n" != title) rest = rest $0 "\n" }
+	     /\[(erot|planted)\]/ { ours = 1 }
+	     /=====/ { printf "%s%s", ours ? title : "", rest; title = rest = "" }
+	     END { printf "%s%s", title, rest }'
+}
+
 # all of a log, but with --faults what follows from ENOMEM, 12
 said()
 {
@@ -257,7 +269,7 @@ said()
 # that the module is not Debian's is said at every load
 complaints()
 {
-	said "$build/$name.console" | awk '/invoked oom-killer/ { oom = 1 }
+	said "$build/$name.console" | of_kcsan | awk '/invoked oom-killer/ { oom = 1 }
 	     !oom && /BUG:|BUG [a-z_0-9-]+ \(|Oops|WARNING:|KASAN|KCSAN|UBSAN|kmemleak:|Call Trace|Kernel panic|kernel BUG|general protection/
 	     /INFO: (task .* blocked|rcu_.* detected|lockdep is turned off|trying to register non-static key)/
 	     /Killed process|oom_reaper|Out of memory and no killable/ { oom = 0 }'
