@@ -267,6 +267,10 @@ int fx_make_image(void);
 
 /* The image that the payload was made of. */
 int fx_image_copy(void);
+
+/* Where FX_BIG lies in it: its bytes are random, so they are found once. */
+int fx_big_at(int image_fd, uint64_t *off);
+
 int fx_payload_make(const char *name, int image_fd, struct fx_payload *out);
 
 int fx_sign(bool other_signer, const void *content, size_t len, uint8_t **cms, size_t *cms_len);

@@ -118,6 +118,18 @@ int fx_temp_file(const void *data, size_t len)
 	return fd;
 }
 
+int fx_big_at(int image_fd, uint64_t *off)
+{
+	static uint8_t page[4096];
+	int ret;
+
+	for (*off = 0; !(ret = erot_pread_full(image_fd, page, sizeof(page), *off));
+	     *off += sizeof(page))
+		if (!memcmp(page, fx.big, sizeof(page)))
+			return 0;
+	return erot_fail(&fx_err, -ret, "image", "the image does not hold " FX_BIG);
+}
+
 int fx_image_copy(void)
 {
 	uint8_t *data;

@@ -17,29 +17,18 @@ FIXTURE(read) {
 	uint64_t first;		/* chunk that FX_BIG begins in, or just behind */
 };
 
-/* Where FX_BIG lies in the image: its bytes are random, so they are found once. */
-static uint64_t find_big(struct __test_metadata *_metadata, int image)
-{
-	static uint8_t page[4096];
-	uint64_t off;
-
-	for (off = 0; !erot_pread_full(image, page, sizeof(page), off); off += sizeof(page))
-		if (!memcmp(page, fx.big, sizeof(page)))
-			return off;
-	ASSERT_TRUE(false) { TH_LOG("the image does not hold " FX_BIG); }
-	return 0;
-}
-
 FIXTURE_SETUP(read)
 {
 	struct fx_knobs k = { .payload = &self->payload };
 	struct fx_box box = { 0 };
 	int image = fx_image_copy();
+	uint64_t big;
 
 	self->s.n.fd = -1;
 	WORKS(fx_begin());
 	ASSERT_LE(0, image);
-	self->first = (find_big(_metadata, image) + EROT_CHUNK_SIZE - 1) / EROT_CHUNK_SIZE;
+	WORKS(fx_big_at(image, &big));
+	self->first = (big + EROT_CHUNK_SIZE - 1) / EROT_CHUNK_SIZE;
 	WORKS(fx_payload_make("read", image, &self->payload));
 	close(image);
 	WORKS(fx_launch(&self->s, &k, &box));

@@ -77,15 +77,9 @@ static void hand_over(struct shared *sh, enum secret which, const void *p, size_
 /* 24 random bytes in superblock (no checksum then) and FX_BIG, which is at *@big in the image. */
 static int mark_image(struct shared *sh, int image, uint64_t *big)
 {
-	static uint8_t page[4096];
 	uint8_t mark[24], compat;
-	int ret;
+	int ret = fx_big_at(image, big) ?: erot_pread_full(image, &compat, 1, SUPER + 8);
 
-	*big = 0;
-	while (!(ret = erot_pread_full(image, page, sizeof(page), *big)) &&
-	       memcmp(page, fx.big, sizeof(page)))
-		*big += sizeof(page);
-	ret = ret ?: erot_pread_full(image, &compat, 1, SUPER + 8);
 	compat &= 0xfe;
 	ret = ret ?: erot_pwrite_full(image, &compat, 1, SUPER + 8) ?:
 	      erot_random(mark, sizeof(mark)) ?:
