@@ -9,6 +9,13 @@
 #include <linux/fs.h>
 #include <linux/version.h>
 
+/* struct folio_batch; 7.1 renamed its header. */
+#if __has_include(<linux/folio_batch.h>)
+#include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #error "erot.ko needs Linux 6.12 or later"
 #endif
@@ -18,6 +25,13 @@
 #define COMPAT_EXIT_PROBE_ARGS	void *data, struct task_struct *task, bool group_dead
 #else
 #define COMPAT_EXIT_PROBE_ARGS	void *data, struct task_struct *task
+#endif
+
+/* A workqueue of each processor: 6.18 wants it said, before it was what is not WQ_UNBOUND. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define COMPAT_WQ_PERCPU	WQ_PERCPU
+#else
+#define COMPAT_WQ_PERCPU	0
 #endif
 
 /* super_operations.drop_inode of inodes that are never kept; 6.18 renamed it. */

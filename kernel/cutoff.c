@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Taking plaintext pages away from whoever still holds the payload's mount or
- * a descriptor in it after the session is dead; and from everybody on a panic.
+ * a descriptor in it after the session is dead, and from lists of processors; and from everybody
+ * on a panic.
  */
+#include <linux/atomic.h>
+#include <linux/cpu.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
@@ -13,8 +16,27 @@
 #include <linux/nmi.h>
 #include <linux/nodemask.h>
 #include <linux/pagemap.h>
+#include <linux/percpu.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
+#include "compat.h"
 #include "cutoff.h"
+
+/*
+ * Emptying the lists of processors. Who wants it takes a number and queues every processor's work;
+ * what such a work read from @drains before it began it writes to @done when it has ended.
+ */
+static struct workqueue_struct *drain_wq;
+static atomic_long_t drains;
+static DECLARE_WAIT_QUEUE_HEAD(drained);
+
+struct drain {
+	struct work_struct work;
+	long done;
+};
+
+static DEFINE_PER_CPU(struct drain, drain);
 
 /**
  * erot_cutoff_inode - unmap and drop all pages of an inode
@@ -65,6 +87,68 @@ void erot_cutoff_super(const struct super_block *sb)
 		return;
 	iterate_supers_type(type, cut_off, (void *)sb);
 	module_put(type->owner);
+}
+
+static void drain_work(struct work_struct *work)
+{
+	struct drain *d = container_of(work, struct drain, work);
+	long number = atomic_long_read_acquire(&drains);
+	struct folio_batch none;
+
+	folio_batch_init(&none);
+	__folio_batch_release(&none);	/* empties this processor's lists before it begins */
+	smp_store_release(&d->done, number);
+	wake_up_all(&drained);
+}
+
+static bool all_drained(long number)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu)
+		if (smp_load_acquire(&per_cpu(drain, cpu).done) - number < 0)
+			return false;
+	return true;
+}
+
+/**
+ * erot_cutoff_drain - free the pages that are evicted and yet held by a processor
+ * @seconds: at most
+ *
+ * A page that comes into a page cache, or is marked as accessed, is put on a list of the
+ * processor, which holds it until that list is full or something there empties it. Evicted on
+ * another processor, it is neither freed nor cleared until then: on one that idles, for long.
+ *
+ * Return: whether no processor holds what was evicted before.
+ */
+bool erot_cutoff_drain(unsigned int seconds)
+{
+	long number = atomic_long_inc_return(&drains);
+	unsigned int cpu;
+	bool done;
+
+	cpus_read_lock();	/* of one that goes away the kernel empties the lists */
+	for_each_online_cpu(cpu)
+		queue_work_on(cpu, drain_wq, per_cpu_ptr(&drain.work, cpu));
+	done = wait_event_timeout(drained, all_drained(number), seconds * HZ);
+	cpus_read_unlock();
+	return done;
+}
+
+int erot_cutoff_init(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		INIT_WORK(per_cpu_ptr(&drain.work, cpu), drain_work);
+	drain_wq = alloc_workqueue("erot_drain", COMPAT_WQ_PERCPU | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	return drain_wq ? 0 : -ENOMEM;
+}
+
+/** erot_cutoff_exit - undo erot_cutoff_init(); no session is left */
+void erot_cutoff_exit(void)
+{
+	destroy_workqueue(drain_wq);
 }
 
 /**

@@ -7,6 +7,7 @@
 #include <linux/string.h>
 
 #include "crypto.h"
+#include "cutoff.h"
 #include "evidence.h"
 #include "image.h"
 #include "limits.h"
@@ -48,10 +49,13 @@ static void finish_work(struct work_struct *work)
 {
 	struct erot_session *s = container_of(work, struct erot_session, finish);
 	struct erot_evidence *ev = &s->evidence;
-	bool evident = false, done = false, bound = false;
+	bool evident = false, done = false, bound = false, held;
 
+	held = READ_ONCE(s->mounted) && !erot_cutoff_drain(EROT_GRACE_SECONDS);
 	down_write(&s->keys);
 	if (s->state == EROT_STATE_DEAD) {
+		if (held && !test_and_set_bit(EROT_BIT_PINNED, &s->flags))
+			atomic64_inc(&erot_stats.pinned);
 		if (!test_bit(EROT_BIT_PINNED, &s->flags))
 			set_bit(EROT_BIT_RELEASED, &s->flags);
 		s->released_ns = ktime_get_boottime_ns();

@@ -5,6 +5,7 @@
 
 #include "bootkey.h"
 #include "crypto.h"
+#include "cutoff.h"
 #include "host.h"
 #include "kat.h"
 #include "netlink.h"
@@ -23,6 +24,7 @@ static const struct {
 	{ erot_kat, NULL },
 	{ erot_host_init, erot_host_exit },
 	{ erot_bootkey_init, erot_bootkey_exit },
+	{ erot_cutoff_init, erot_cutoff_exit },
 	{ erot_session_init, erot_session_exit },
 	{ erot_payload_init, erot_payload_exit },
 	{ erot_sandbox_init, erot_sandbox_exit },

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 
 #include "common/io.h"
@@ -395,6 +396,45 @@ TEST_F_TIMEOUT(wipe, released_in_time, 120)
 	WORKS(fx_box_exec(s));
 	WORKS(fx_read(s, AGENT_READ, FX_BIG, CANARY_AT / 4096 * 4096, 16, &self->a));
 	ASSERT_EQ(16, self->a.len);
+	ASSERT_EQ(0, kill(s->pid, SIGKILL));
+	WORKS(fx_wait(s, 20, &status));
+	WORKS(fx_wait_state(s->n.id, EROT_STATE_RELEASED, 20, &got));
+	ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(got.evidence.flags));
+	found(_metadata, self->shared, "released", 0, 0);
+}
+
+/* @pid: or 0 for this process */
+static int run_on(pid_t pid, int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return sched_setaffinity(pid, sizeof(one), &one);
+}
+
+/*
+ * What was read on one processor is on a list of that one, which holds it, until the list is full
+ * or something makes that processor empty it. Evicted on another, it would live on meanwhile.
+ */
+TEST_F_TIMEOUT(wipe, released_on_another_processor, 120)
+{
+	struct fx_session *s = &self->s;
+	int status, other = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	struct erot_nl_session got;
+	struct fx_box box = { 0 };
+
+	WORKS(fx_provision(s));
+	WORKS(fx_attach(s));
+	WORKS(fx_box_bind(s, &box));
+	ASSERT_EQ(0, run_on(0, 0));
+	ASSERT_EQ(0, run_on(s->pid, 0));
+	WORKS(fx_mount(s));
+	WORKS(fx_box_exec(s));
+	WORKS(fx_read(s, AGENT_READ, FX_BIG, CANARY_AT / 4096 * 4096, 16, &self->a));
+	ASSERT_EQ(16, self->a.len);
+	ASSERT_EQ(0, run_on(0, other));
+	ASSERT_EQ(0, run_on(s->pid, other));
 	ASSERT_EQ(0, kill(s->pid, SIGKILL));
 	WORKS(fx_wait(s, 20, &status));
 	WORKS(fx_wait_state(s->n.id, EROT_STATE_RELEASED, 20, &got));
