@@ -284,7 +284,8 @@ static:
 # fuzz/lib.sh calls this with clang and a BUILD of its own; what only a kernel has as a header is empty
 FUZZERS	:= $(patsubst fuzz/%.c,$(BUILD)/%,$(wildcard fuzz/*.c))
 KERNEL_HEADERS := $(addprefix $(BUILD)/include/,$(addsuffix .h,crypto/aead crypto/utils \
-		$(addprefix linux/,align build_bug crc32c key math64 overflow slab unaligned verification)))
+		$(addprefix linux/,align bug build_bug crc32c key math64 overflow slab unaligned \
+		verification)))
 
 $(KERNEL_HEADERS):
 	@mkdir -p $(@D)

@@ -29,6 +29,7 @@ static void check_path(const struct erot_verity *v, u64 tree_len, u64 index)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	uint8_t hash[EROT_DIGEST_SIZE], salt[EROT_VERITY_SALT_SIZE], block[EROT_CHUNK_SIZE] = { 0 };
+	const struct kvec whole = EROT_PART(block, sizeof(block));
 	uint64_t image_len, pick;
 	const char *why = NULL;
 	struct erot_verity v;
@@ -57,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	check_path(&v, tree_len, v.blocks - 1);
 	check_path(&v, tree_len, pick % v.blocks);
-	erot_verity_hash(&v, block, hash);
+	erot_verity_hash(&v, &whole, 1, hash);
 	hash[0] ^= 1;
 	if (!erot_verity_init(&v, data, hash, image_len, &why))
 		abort();

@@ -3,8 +3,10 @@
  * An attached image from ATTACH to its end: envelope, keys, and what holds on to it. Reading it is
  * in image_read.c.
  */
+#include <linux/cpumask.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
 
@@ -27,23 +29,33 @@ struct erot_image *erot_image_alloc(struct rw_semaphore *keys)
 	INIT_LIST_HEAD(&img->idle);
 	init_waitqueue_head(&img->wait);
 	mutex_init(&img->tree);
+	img->max_readers = clamp(2 * num_online_cpus(), EROT_READERS_MIN, EROT_READERS_MAX);
+	img->nreaders = EROT_READERS;
 	for (i = 0; i < EROT_READERS; i++) {
 		struct reader *r = &img->readers[i];
 
-		r->buf = kmalloc(EROT_CHUNK_STRIDE, GFP_KERNEL);
-		if (!r->buf)
-			goto fail;
+		r->buf = erot_image_buf_alloc(GFP_KERNEL);
+		if (!r->buf) {
+			erot_image_free(img);
+			return NULL;
+		}
 		list_add(&r->list, &img->idle);
 	}
-	for (i = 0; i < EROT_TREE_CACHE; i++) {
-		img->cache[i].data = kmalloc(EROT_CHUNK_SIZE, GFP_KERNEL);
-		if (!img->cache[i].data)
-			goto fail;
-	}
 	return img;
-fail:
-	erot_image_free(img);
-	return NULL;
+}
+
+/* Whole pages, since the next size of kmalloc() is twice a chunk. */
+u8 *erot_image_buf_alloc(gfp_t gfp)
+{
+	return alloc_pages_exact(EROT_CHUNK_STRIDE, gfp);
+}
+
+void erot_image_buf_free(u8 *buf)
+{
+	if (!buf)
+		return;
+	memzero_explicit(buf, EROT_CHUNK_STRIDE);
+	free_pages_exact(buf, EROT_CHUNK_STRIDE);
 }
 
 /* Nobody reads any more, or ever did. */
@@ -53,13 +65,12 @@ void erot_image_free(struct erot_image *img)
 
 	if (!img)
 		return;
-	for (i = 0; i < EROT_READERS; i++) {
+	for (i = 0; i < img->nreaders; i++) {
 		if (img->readers[i].req)
 			aead_request_free(img->readers[i].req);
-		kfree_sensitive(img->readers[i].buf);
+		erot_image_buf_free(img->readers[i].buf);
 	}
-	for (i = 0; i < EROT_TREE_CACHE; i++)
-		kfree_sensitive(img->cache[i].data);
+	erot_image_tree_free(img);
 	crypto_free_aead(img->aead);
 	kvfree(img->envelope);
 	if (img->payload)
@@ -78,20 +89,19 @@ void erot_image_wipe(struct erot_image *img)
 	if (!img)
 		return;
 	lockdep_assert_held_write(img->keys);
-	for (i = 0; i < EROT_READERS; i++) {
+	/* No reader is added meanwhile, for that takes the lock as well. */
+	for (i = 0; i < img->nreaders; i++) {
 		struct reader *r = &img->readers[i];
 
-		r->valid = false;
-		memzero_explicit(r->buf, EROT_CHUNK_STRIDE);
+		WRITE_ONCE(r->valid, false);
+		if (r->buf)	/* it was not born whole */
+			memzero_explicit(r->buf, EROT_CHUNK_STRIDE);
 		if (r->req) {
 			aead_request_free(r->req);
 			r->req = NULL;
 		}
 	}
-	for (i = 0; i < EROT_TREE_CACHE; i++) {
-		img->cache[i].valid = false;
-		memzero_explicit(img->cache[i].data, EROT_CHUNK_SIZE);
-	}
+	erot_image_tree_drop(img);
 	crypto_free_aead(img->aead);
 	img->aead = NULL;
 	memzero_explicit(img->nonce, sizeof(img->nonce));
@@ -105,10 +115,10 @@ void erot_image_panic(struct erot_image *img)
 
 	if (!img)
 		return;
-	for (i = 0; i < EROT_READERS; i++)
-		memzero_explicit(img->readers[i].buf, EROT_CHUNK_STRIDE);
-	for (i = 0; i < EROT_TREE_CACHE; i++)
-		memzero_explicit(img->cache[i].data, EROT_CHUNK_SIZE);
+	for (i = 0; i < img->nreaders; i++)
+		if (img->readers[i].buf)
+			memzero_explicit(img->readers[i].buf, EROT_CHUNK_STRIDE);
+	erot_image_tree_wipe(img);
 	memzero_explicit(img->nonce, sizeof(img->nonce));
 	memzero_explicit(&img->verity, sizeof(img->verity));
 	erot_cutoff_panic_inode(READ_ONCE(img->inode));
@@ -195,6 +205,9 @@ int erot_image_load(struct erot_image *img, struct file *envelope, struct file *
 		*why = "payload: envelope and payload overlap";
 		return -EPROTO;
 	}
+	err = erot_image_tree_alloc(img);
+	if (err)
+		return err;
 	img->payload = get_file(payload);
 	*why = "payload: cannot be read";
 	err = erot_image_fetch(img, &img->readers[0], 0) ?:
@@ -255,8 +268,8 @@ int erot_image_unlock(struct erot_image *img, const struct erot_receipt_facts *f
 			goto out;
 	}
 	*why = "payload: damaged";
-	err = erot_image_decrypt(img, first, 0) ?:
-	      erot_image_decrypt(img, last, img->ewc.chunk_count - 1) ?:
+	err = erot_image_decrypt(img, first, 0, NULL) ?:
+	      erot_image_decrypt(img, last, img->ewc.chunk_count - 1, NULL) ?:
 	      check_image(img, facts, first->buf, last->buf, why);
 out:
 	erot_scratch_free(keys, sizeof(*keys));

@@ -2,23 +2,72 @@
 /*
  * Reading an encrypted image. A read of one chunk goes
  *
- *   ciphertext from the backing file (no lock held: the file may be slow)
- *   -> under the keys lock (read): authenticate and decrypt in place, compare
- *      with the code hash up the fs-verity tree, copy to the reader
+ *   ciphertext from the backing file into the reader's buffer (no lock held: the file may be slow)
+ *   -> under the keys lock (read): authenticate and decrypt, compare with the code hash up the
+ *      fs-verity tree
  *
  * and death takes the keys lock for writing, so after it no reader has a key
- * and none hands out plaintext.
+ * and none hands out plaintext. Decrypted is in place, and then copied, or straight to the pages of
+ * the one who asked where they take a whole chunk: these are locked and not up to date, so that
+ * nobody looks at them before the chunk was found to be right; what was not is wiped.
  */
 #include <crypto/utils.h>
+#include <linux/align.h>
+#include <linux/bvec.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/rwsem.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
 #include <linux/uio.h>
 
+#include "crypto.h"
 #include "image_parts.h"
 #include "secret.h"
 #include "stats.h"
+
+/**
+ * struct pages - where the plaintext of a whole chunk goes, other than the reader's buffer
+ * @n:    parts
+ * @part: their addresses
+ * @sg:   the same for the cipher
+ */
+struct pages {
+	unsigned int n;
+	struct kvec part[EROT_VERITY_PARTS];
+	struct scatterlist sg[EROT_VERITY_PARTS];
+};
+
+/*
+ * Another one, unless there are enough; without memory there is none. The workload is charged for
+ * it. Death waits for the keys lock, so the large part is asked for outside, and the rest does not
+ * wait for memory.
+ */
+static void reader_add(struct erot_image *img)
+{
+	struct reader new = { .buf = erot_image_buf_alloc(GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
+							  __GFP_NOWARN) };
+	struct reader *r = NULL;
+
+	if (!new.buf)
+		return;
+	down_read(img->keys);
+	if (img->aead)
+		new.req = aead_request_alloc(img->aead, GFP_NOWAIT | __GFP_NOWARN);
+	spin_lock(&img->lock);
+	if (new.req && img->nreaders < img->max_readers) {
+		r = &img->readers[img->nreaders++];
+		*r = new;
+		list_add(&r->list, &img->idle);
+	}
+	spin_unlock(&img->lock);
+	if (!r && new.req)
+		aead_request_free(new.req);
+	up_read(img->keys);
+	if (!r)
+		erot_image_buf_free(new.buf);
+}
 
 /* NULL when the task was killed before one was idle: all may wait for a disk that hangs. */
 static struct reader *reader_get(struct erot_image *img, u64 chunk)
@@ -26,16 +75,25 @@ static struct reader *reader_get(struct erot_image *img, u64 chunk)
 	struct reader *r, *best = NULL;
 
 	spin_lock(&img->lock);
+	if (list_empty(&img->idle) && img->nreaders < img->max_readers) {
+		spin_unlock(&img->lock);
+		reader_add(img);
+		spin_lock(&img->lock);
+	}
 	while (list_empty(&img->idle)) {
 		spin_unlock(&img->lock);
 		if (wait_event_killable(img->wait, !list_empty_careful(&img->idle)))
 			return NULL;
 		spin_lock(&img->lock);
 	}
+	/* the one with this chunk, else one that has none, else the one that was idle longest */
 	list_for_each_entry(r, &img->idle, list) {
-		best = r;	/* else the one that was idle longest */
-		if (READ_ONCE(r->valid) && r->chunk == chunk)
+		if (READ_ONCE(r->valid) && r->chunk == chunk) {
+			best = r;
 			break;
+		}
+		if (!best || READ_ONCE(best->valid))
+			best = r;
 	}
 	list_del(&best->list);
 	spin_unlock(&img->lock);
@@ -73,8 +131,11 @@ int erot_image_fetch(struct erot_image *img, struct reader *r, u64 chunk)
 	return 0;
 }
 
-/* Authenticates and decrypts in place; keys held for reading, not wiped. */
-int erot_image_decrypt(struct erot_image *img, struct reader *r, u64 chunk)
+/*
+ * Authenticates and decrypts to @to, or in place if it is NULL; keys held for reading, not wiped.
+ * On failure there may be plaintext in @to that is not authentic.
+ */
+int erot_image_decrypt(struct erot_image *img, struct reader *r, u64 chunk, struct scatterlist *to)
 {
 	size_t len = chunk_plain_len(img, chunk) + EROT_TAG_SIZE;
 	DECLARE_CRYPTO_WAIT(wait);
@@ -86,7 +147,7 @@ int erot_image_decrypt(struct erot_image *img, struct reader *r, u64 chunk)
 	sg_init_one(&sg, r->buf, len);
 	aead_request_set_callback(r->req, CRYPTO_TFM_REQ_MAY_SLEEP | CRYPTO_TFM_REQ_MAY_BACKLOG,
 				  crypto_req_done, &wait);
-	aead_request_set_crypt(r->req, &sg, &sg, len, nonce);
+	aead_request_set_crypt(r->req, &sg, to ?: &sg, len, nonce);
 	aead_request_set_ad(r->req, 0);
 	err = crypto_wait_req(crypto_aead_decrypt(r->req), &wait);
 	if (!err)
@@ -95,64 +156,91 @@ int erot_image_decrypt(struct erot_image *img, struct reader *r, u64 chunk)
 	return err;
 }
 
-static bool cache_lookup(struct erot_image *img, u64 block, u32 offset, u8 hash[EROT_DIGEST_SIZE])
+/*
+ * The pages at the iterator's place that take one whole chunk. False when a part of it is not
+ * there, has no address, or is no whole block of EROFS: the cipher would make up for that with
+ * memory of its own, which it asks for under the keys lock and does not wipe.
+ */
+static bool pages_find(const struct iov_iter *to, struct pages *p)
 {
-	unsigned int i;
-	bool hit = false;
+	size_t left = EROT_CHUNK_SIZE, skip = to->iov_offset, here;
+	const struct bio_vec *bv;
+	u8 *at;
 
-	mutex_lock(&img->tree);
-	for (i = 0; i < EROT_TREE_CACHE && !hit; i++) {
-		hit = img->cache[i].valid && img->cache[i].block == block;
-		if (hit)
-			memcpy(hash, img->cache[i].data + offset, EROT_DIGEST_SIZE);
+	if (!iov_iter_is_bvec(to) || iov_iter_count(to) < left)
+		return false;
+	p->n = 0;
+	for (bv = to->bvec; left; bv++, skip = 0) {
+		here = min(left, bv->bv_len - skip);
+		if (!here)
+			continue;
+		if (PageHighMem(bv->bv_page))
+			return false;
+		at = (u8 *)page_address(bv->bv_page) + bv->bv_offset + skip;
+		if (!IS_ALIGNED((unsigned long)at | here, EROT_IMAGE_ALIGN))
+			return false;
+		left -= here;
+		if (p->n && p->part[p->n - 1].iov_base + p->part[p->n - 1].iov_len == at) {
+			p->part[p->n - 1].iov_len += here;
+			continue;
+		}
+		p->part[p->n].iov_base = at;
+		p->part[p->n++].iov_len = here;
 	}
-	mutex_unlock(&img->tree);
-	return hit;
+	sg_init_table(p->sg, p->n);
+	for (left = 0; left < p->n; left++)
+		sg_set_buf(&p->sg[left], p->part[left].iov_base, p->part[left].iov_len);
+	return true;
 }
 
-static void cache_insert(struct erot_image *img, u64 block, const u8 *data)
+static void pages_wipe(struct pages *p)
 {
-	struct tree_block *t;
+	unsigned int i;
 
-	mutex_lock(&img->tree);
-	t = &img->cache[img->next++ % EROT_TREE_CACHE];
-	t->block = block;
-	memcpy(t->data, data, EROT_CHUNK_SIZE);
-	t->valid = true;
-	mutex_unlock(&img->tree);
+	for (i = 0; i < p->n; i++)
+		memzero_explicit(p->part[i].iov_base, p->part[i].iov_len);
+}
+
+/* Whether the plaintext is what it must be: -EBADMSG. */
+static int compare(struct erot_image *img, const struct kvec *parts, unsigned int nparts,
+		   const u8 hash[EROT_DIGEST_SIZE])
+{
+	u8 got[EROT_DIGEST_SIZE];
+
+	erot_verity_hash(&img->verity, parts, nparts, got);
+	return crypto_memneq(got, hash, sizeof(got)) ? -EBADMSG : 0;
 }
 
 /*
- * Fetches, decrypts and compares one whole chunk. On success the keys are held
- * for reading and the plaintext is in the reader's buffer.
+ * Fetches, decrypts and compares one whole chunk. On success the keys are held for reading and the
+ * plaintext is in @p, or in the reader's buffer if that is NULL.
  */
-static int load(struct erot_image *img, struct reader *r, u64 chunk,
+static int load(struct erot_image *img, struct reader *r, u64 chunk, struct pages *p,
 		const u8 hash[EROT_DIGEST_SIZE], u64 *bad)
 {
-	u8 got[EROT_DIGEST_SIZE];
+	const struct kvec whole = EROT_PART(r->buf, EROT_CHUNK_SIZE);
 	int err;
 
-	r->valid = false;
+	WRITE_ONCE(r->valid, false);
 	err = erot_image_fetch(img, r, chunk);
 	down_read(img->keys);
 	if (!err && !img->aead)
 		err = -ESHUTDOWN;
 	if (!err)
-		err = erot_image_decrypt(img, r, chunk);
-	if (!err) {
-		erot_verity_hash(&img->verity, r->buf, got);
-		if (crypto_memneq(got, hash, sizeof(got)))
-			err = -EBADMSG;
-	}
+		err = erot_image_decrypt(img, r, chunk, p ? p->sg : NULL);
+	if (!err)
+		err = compare(img, p ? p->part : &whole, p ? p->n : 1, hash);
 	if (err) {
 		if (err == -EBADMSG)
 			*bad = chunk;
 		memzero_explicit(r->buf, EROT_CHUNK_STRIDE);
+		if (p)
+			pages_wipe(p);
 		up_read(img->keys);
 		return err;
 	}
 	r->chunk = chunk;
-	WRITE_ONCE(r->valid, true);
+	WRITE_ONCE(r->valid, !p);
 	return 0;
 }
 
@@ -164,7 +252,8 @@ static int expected(struct erot_image *img, struct reader *r, unsigned int level
 		    u8 hash[EROT_DIGEST_SIZE], u64 *bad)
 {
 	u8 above[EROT_DIGEST_SIZE];
-	bool hit, dead;
+	u8 *spare = NULL;
+	bool hit, dead, room;
 	u64 block;
 	u32 offset;
 	int err;
@@ -181,7 +270,7 @@ static int expected(struct erot_image *img, struct reader *r, unsigned int level
 		return 0;
 	}
 	erot_verity_where(&img->verity, level, index, &block, &offset);
-	hit = cache_lookup(img, block, offset, hash);
+	hit = erot_image_tree_lookup(img, block, offset, hash, &room);
 	up_read(img->keys);
 	if (hit)
 		return 0;
@@ -189,36 +278,73 @@ static int expected(struct erot_image *img, struct reader *r, unsigned int level
 	err = expected(img, r, level + 1, index / (EROT_CHUNK_SIZE / EROT_DIGEST_SIZE), above, bad);
 	if (err)
 		return err;
-	err = load(img, r, DIV_ROUND_UP_ULL(img->ewc.image_len, EROT_CHUNK_SIZE) + block, above,
-		   bad);
-	if (err)
-		return err;
-	cache_insert(img, block, r->buf);
-	memcpy(hash, r->buf + offset, EROT_DIGEST_SIZE);
-	up_read(img->keys);
-	return 0;
+	if (!room)
+		spare = erot_image_tree_room();
+	err = load(img, r, DIV_ROUND_UP_ULL(img->ewc.image_len, EROT_CHUNK_SIZE) + block, NULL,
+		   above, bad);
+	if (!err) {
+		erot_image_tree_insert(img, block, r->buf, &spare);
+		memcpy(hash, r->buf + offset, EROT_DIGEST_SIZE);
+		up_read(img->keys);
+	}
+	kfree(spare);
+	return err;
 }
 
-/* One chunk of the image; on success keys are held for reading. */
-static int load_data(struct erot_image *img, struct reader *r, u64 chunk, u64 *bad)
+/*
+ * One chunk of the image; on success keys are held for reading. Then @direct says that the
+ * plaintext is in @p; it is in the reader's buffer if that was NULL, or had the chunk already.
+ */
+static int load_data(struct erot_image *img, struct reader *r, u64 chunk, struct pages *p,
+		     bool *direct, u64 *bad)
 {
 	u8 hash[EROT_DIGEST_SIZE];
 	int err;
 
+	*direct = false;
 	down_read(img->keys);
 	if (img->aead && r->valid && r->chunk == chunk)
 		return 0;
 	up_read(img->keys);
 
 	err = expected(img, r, 0, chunk, hash, bad);
-	return err ?: load(img, r, chunk, hash, bad);
+	if (err)
+		return err;
+	*direct = p;
+	return load(img, r, chunk, p, hash, bad);
+}
+
+/* @len bytes at @off of one chunk, all of them; the iterator has moved on then. */
+static int read_chunk(struct erot_image *img, u64 chunk, size_t off, size_t len,
+		      struct iov_iter *to, u64 *bad)
+{
+	struct reader *r = reader_get(img, chunk);
+	struct pages pages, *p = NULL;
+	bool direct;
+	int err;
+
+	if (!r)
+		return -EINTR;
+	if (len == EROT_CHUNK_SIZE && pages_find(to, &pages))
+		p = &pages;
+	err = load_data(img, r, chunk, p, &direct, bad);
+	if (!err) {
+		if (direct)
+			iov_iter_advance(to, len);
+		else if (copy_to_iter(r->buf + off, len, to) != len)
+			err = -EFAULT;
+		up_read(img->keys);
+	}
+	reader_put(img, r);
+	return err;
 }
 
 /**
  * erot_image_read - read plaintext
  * @img: unlocked
  * @pos: byte of the image
- * @to:  all of its bytes are filled, or an error is returned and none counts
+ * @to:  all of its bytes are filled, or an error is returned and none counts; if it is of pages,
+ *       nobody else reads them meanwhile
  * @bad: set to the number of the chunk when -EBADMSG is returned
  *
  * Never sleeps on I/O with the keys lock held.
@@ -236,23 +362,11 @@ int erot_image_read(struct erot_image *img, u64 pos, struct iov_iter *to, u64 *b
 		return -EINVAL;
 	nofs = memalloc_nofs_save();
 	while (!err && iov_iter_count(to)) {
-		u64 chunk = pos / EROT_CHUNK_SIZE;
 		size_t off = pos % EROT_CHUNK_SIZE;
 		size_t len = min_t(size_t, EROT_CHUNK_SIZE - off, iov_iter_count(to));
-		struct reader *r = reader_get(img, chunk);
 
-		if (!r) {
-			err = -EINTR;
-			break;
-		}
-		err = load_data(img, r, chunk, bad);
-		if (!err) {
-			if (copy_to_iter(r->buf + off, len, to) != len)
-				err = -EFAULT;
-			up_read(img->keys);
-			pos += len;
-		}
-		reader_put(img, r);
+		err = read_chunk(img, pos / EROT_CHUNK_SIZE, off, len, to, bad);
+		pos += len;
 	}
 	memalloc_nofs_restore(nofs);
 	return err;

@@ -15,11 +15,17 @@
 /* Seconds that suspend and reboot wait for all plaintext to go: the grace, and time to cut off. */
 #define EROT_SLEEP_SECONDS	(EROT_GRACE_SECONDS + 5)
 
-/* Readers of one payload that decrypt at once; each owns a chunk buffer. */
-#define EROT_READERS		4
+/*
+ * Readers of one payload that decrypt at once; each owns a chunk buffer. So many from ATTACH on,
+ * for which it needs as many buffers, and more when they are needed: two for each processor,
+ * within these bounds, since a reader may also wait for the disk.
+ */
+#define EROT_READERS		2
+#define EROT_READERS_MIN	4
+#define EROT_READERS_MAX	64
 
-/* Verified tree chunks kept per session: one path of three levels and one to spare. */
-#define EROT_TREE_CACHE		4
+/* Verified tree chunks kept per session: the whole tree of an image of 2 GiB, 4 MiB. */
+#define EROT_TREE_CACHE		256
 
 /* Parts of one message that erot_hmac_sha256() and the HKDF take. */
 #define EROT_PARTS_MAX		8

@@ -91,13 +91,14 @@ static const struct address_space_operations payload_aops = {
 	.read_folio	= payload_read_folio,
 };
 
-/* Page cache of the one EROFS superblock, locked by its reader. */
+/* Page cache of the one EROFS superblock, locked by its reader; nobody else looks at it yet. */
 static bool is_page_cache(struct erot_session *s, struct page *page)
 {
 	struct folio *folio = page_folio(page);
 	struct address_space *mapping = folio_mapping(folio);
 
-	return folio_test_locked(folio) && mapping && mapping->host &&
+	return folio_test_locked(folio) && !folio_test_uptodate(folio) &&
+	       mapping && mapping->host &&
 	       !strcmp(mapping->host->i_sb->s_type->name, "erofs") &&
 	       erot_image_claim_super(s->image, mapping->host->i_sb);
 }

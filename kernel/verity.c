@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/bug.h>
 #include <linux/errno.h>
 #include <linux/fsverity.h>
 #include <linux/math64.h>
+#include <linux/random.h>
 #include <linux/string.h>
 
 #include "crypto.h"
@@ -117,23 +119,28 @@ int erot_verity_init(struct erot_verity *v, const u8 desc[EROT_VERITY_DESC_SIZE]
 
 /**
  * erot_verity_hash - hash of one block of data or tree
- * @v:     salt
- * @block: 16384 bytes; the last data block is filled up with zeros
- * @out:   digest
+ * @v:      salt
+ * @parts:  of the block, 16384 bytes together; the last data block is filled up with zeros
+ * @nparts: at most EROT_VERITY_PARTS
+ * @out:    digest
  *
  * Does not sleep.
  */
-void erot_verity_hash(const struct erot_verity *v, const u8 block[EROT_CHUNK_SIZE],
+void erot_verity_hash(const struct erot_verity *v, const struct kvec *parts, unsigned int nparts,
 		      u8 out[EROT_DIGEST_SIZE])
 {
 	u8 salt[PADDED_SALT] = {};
-	const struct kvec parts[] = {
+	struct kvec all[EROT_VERITY_PARTS + 1] = {
 		EROT_PART(salt, v->salt_len ? PADDED_SALT : 0),
-		EROT_PART(block, EROT_CHUNK_SIZE),
 	};
 
+	if (WARN_ON_ONCE(nparts > EROT_VERITY_PARTS)) {
+		get_random_bytes(out, EROT_DIGEST_SIZE);	/* matches nothing */
+		return;
+	}
+	memcpy(all + 1, parts, nparts * sizeof(*parts));
 	memcpy(salt, v->salt, sizeof(v->salt));
-	erot_sha256_parts(parts, ARRAY_SIZE(parts), out);
+	erot_sha256_parts(all, nparts + 1, out);
 	/* the salt keeps the code hash from confirming a guessed image */
 	memzero_explicit(salt, sizeof(salt));
 }

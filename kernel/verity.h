@@ -6,7 +6,10 @@
 #include <linux/types.h>
 #include <linux/erot_format.h>
 
+#define EROT_VERITY_PARTS	(EROT_CHUNK_SIZE / EROT_IMAGE_ALIGN)	/* blocks of EROFS */
 #define EROT_VERITY_MAX_LEVELS	4	/* 512 hashes a block: 2^50 bytes */
+
+struct kvec;
 
 /**
  * struct erot_verity - geometry and root of one image; constant once made
@@ -32,7 +35,7 @@ struct erot_verity {
 u64 erot_verity_tree_len(u64 image_len);
 int erot_verity_init(struct erot_verity *v, const u8 desc[EROT_VERITY_DESC_SIZE],
 		     const u8 code_hash[EROT_DIGEST_SIZE], u64 image_len, const char **why);
-void erot_verity_hash(const struct erot_verity *v, const u8 block[EROT_CHUNK_SIZE],
+void erot_verity_hash(const struct erot_verity *v, const struct kvec *parts, unsigned int nparts,
 		      u8 out[EROT_DIGEST_SIZE]);
 void erot_verity_where(const struct erot_verity *v, unsigned int level, u64 index,
 		       u64 *tree_block, u32 *offset);

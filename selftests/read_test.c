@@ -176,32 +176,6 @@ TEST_F(read, chunk_of_another_image)
 	ASSERT_EQ(0, self->a.len);
 }
 
-/* A block of the tree, authentic and in its place, that vouches for something else. */
-TEST_F(read, tree_of_another_image)
-{
-	static uint8_t plain[EROT_CHUNK_SIZE], cipher[EROT_CHUNK_STRIDE];
-	struct fx_payload *p = &self->payload;
-	struct erot_payload_keys keys;
-	uint64_t chunk = p->shape.chunk_count - 1 - p->shape.tree_len / EROT_CHUNK_SIZE;
-
-	/* root of the tree first: every hash that is not cached goes through it */
-	ASSERT_LT(0, p->shape.tree_len);
-	WORKS(erot_payload_keys(p->content_key, p->salt, &keys));
-	WORKS(erot_chunk_seal(&keys, chunk, plain, sizeof(plain), cipher));
-	for (; chunk < p->shape.chunk_count - 1; chunk++) {
-		WORKS(erot_chunk_seal(&keys, chunk, plain, sizeof(plain), cipher));
-		ASSERT_EQ(0, erot_pwrite_full(p->fd, cipher, sizeof(cipher),
-					      chunk * sizeof(cipher)));
-	}
-	/* the caches hold four blocks at most; a tree that fits has been read already */
-	if (p->shape.tree_len / EROT_CHUNK_SIZE > 4) {
-		WORKS(fx_read(&self->s, AGENT_READ, FX_BIG, 131 * EROT_CHUNK_SIZE, 16, &self->a));
-		ASSERT_EQ(EIO, self->a.err);
-	} else {
-		same(_metadata, &self->s, AGENT_READ, 131 * EROT_CHUNK_SIZE, 16, &self->a);
-	}
-}
-
 TEST_F(read, truncated_while_running)
 {
 	struct fx_payload *p = &self->payload;
@@ -260,6 +234,27 @@ TEST_F(forged, chunk_and_tree)
 	REFUSED(EIO, "", fx_mount(s));
 }
 
+/* /data/small is at @block from now on. */
+static void move_small(struct __test_metadata *_metadata, int image, uint32_t block)
+{
+	uint32_t meta, start = htole32(block);
+	uint8_t compat;
+	struct stat st;
+
+	/* where the inode is: st_ino slots of 32 bytes from the metadata's first block */
+	ASSERT_TRUE(!mkdir("/tmp/plain", 0700) || errno == EEXIST);
+	ASSERT_EQ(0, mount(FX_DIR "/image", "/tmp/plain", "erofs", MS_RDONLY, NULL));
+	ASSERT_EQ(0, stat("/tmp/plain/data/small", &st));
+	ASSERT_EQ(0, umount("/tmp/plain"));
+	ASSERT_EQ(0, erot_pread_full(image, &meta, 4, 1024 + 40));
+	ASSERT_EQ(0, erot_pwrite_full(image, &start, 4,
+				      le32toh(meta) * 4096ULL + st.st_ino * 32 + 16));
+	/* the checksum of the superblock covers its whole block */
+	ASSERT_EQ(0, erot_pread_full(image, &compat, 1, 1024 + 8));
+	compat &= 0xfe;
+	ASSERT_EQ(0, erot_pwrite_full(image, &compat, 1, 1024 + 8));
+}
+
 /* An inode whose data lies behind the image, in what fills its last chunk up. */
 TEST_F(forged, data_behind_the_end)
 {
@@ -268,29 +263,14 @@ TEST_F(forged, data_behind_the_end)
 	struct fx_session *s = &self->s;
 	struct fx_box box = { 0 };
 	struct erot_evidence ev;
-	uint32_t meta, start;
-	uint8_t compat;
-	struct stat st;
 	off_t len;
 	int status;
 
-	/* where the inode is: st_ino slots of 32 bytes from the metadata's first block */
-	ASSERT_TRUE(!mkdir("/tmp/plain", 0700) || errno == EEXIST);
-	ASSERT_EQ(0, mount(FX_DIR "/image", "/tmp/plain", "erofs", MS_RDONLY, NULL));
-	ASSERT_EQ(0, stat("/tmp/plain/data/small", &st));
-	ASSERT_EQ(0, umount("/tmp/plain"));
-	ASSERT_EQ(0, erot_pread_full(self->image, &meta, 4, 1024 + 40));
 	len = lseek(self->image, 0, SEEK_END);
 	if (len % EROT_CHUNK_SIZE == 0)
 		len += EROT_IMAGE_ALIGN;
 	ASSERT_EQ(0, ftruncate(self->image, len));
-	start = htole32((uint32_t)(len / 4096));
-	ASSERT_EQ(0, erot_pwrite_full(self->image, &start, 4,
-				      le32toh(meta) * 4096ULL + st.st_ino * 32 + 16));
-	/* the checksum of the superblock covers its whole block */
-	ASSERT_EQ(0, erot_pread_full(self->image, &compat, 1, 1024 + 8));
-	compat &= 0xfe;
-	ASSERT_EQ(0, erot_pwrite_full(self->image, &compat, 1, 1024 + 8));
+	move_small(_metadata, self->image, (uint32_t)(len / 4096));
 
 	WORKS(fx_payload_make("behind", self->image, p));
 	WORKS(fx_launch(s, &k, &box));
@@ -319,6 +299,44 @@ TEST_F_TIMEOUT(forged, nothing_but_two_levels, 60)
 	WORKS(fx_launch(s, &k, &box));
 	for (off = 0; off < FX_BIG_SIZE; off += AGENT_DATA_MAX)
 		same(_metadata, s, AGENT_READ, off, AGENT_DATA_MAX, &self->a);
+}
+
+/*
+ * The tree is replaced while the workload runs, by authentic blocks in their places that vouch for
+ * something else. What is kept of it was compared before: root, and the block that speaks of all
+ * that the mount reads. The other one is refused when something needs it.
+ */
+TEST_F_TIMEOUT(forged, tree_while_running, 60)
+{
+	static uint8_t plain[EROT_CHUNK_SIZE], cipher[EROT_CHUNK_STRIDE];
+	const uint64_t chunks = 600;
+	struct fx_payload *p = &self->payload;
+	struct fx_knobs k = { .payload = p };
+	struct erot_payload_keys keys;
+	struct fx_session *s = &self->s;
+	struct fx_box box = { 0 };
+	struct erot_nl_event e;
+	uint64_t i;
+	int fd;
+
+	ASSERT_EQ(0, ftruncate(self->image, (off_t)(chunks * EROT_CHUNK_SIZE)));
+	move_small(_metadata, self->image, (uint32_t)((chunks - 1) * EROT_CHUNK_SIZE / 4096));
+	WORKS(fx_payload_make("tree", self->image, p));
+	ASSERT_EQ(3 * EROT_CHUNK_SIZE, p->shape.tree_len);
+	WORKS(fx_launch(s, &k, &box));
+	same(_metadata, s, AGENT_READ, 0, 16, &self->a);
+	WORKS(erot_payload_keys(p->content_key, p->salt, &keys));
+	for (i = chunks; i < chunks + 3; i++) {	/* root first */
+		WORKS(erot_chunk_seal(&keys, i, plain, sizeof(plain), cipher));
+		ASSERT_EQ(0, erot_pwrite_full(p->fd, cipher, sizeof(cipher), i * sizeof(cipher)));
+	}
+	same(_metadata, s, AGENT_READ, FX_BIG_SIZE / 2, AGENT_DATA_MAX, &self->a);
+	WORKS(erot_nl_subscribe(fx.nl, &fd, &fx_err));
+	WORKS(fx_read(s, AGENT_READ, "/data/small", 0, 6, &self->a));
+	ASSERT_EQ(EIO, self->a.err);
+	ASSERT_EQ(0, self->a.len);
+	WORKS(fx_wait_event(EROT_EVENT_DAMAGED, 10, &e));
+	ASSERT_EQ(chunks + 2, e.chunk);
 }
 
 /* Two sessions at once: each with keys, chunks, processes and an end of its own. */
