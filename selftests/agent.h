@@ -17,6 +17,7 @@ enum agent_op {
 	AGENT_PIDS,		/* fork until refused; answer: how many in @len */
 	AGENT_CANARY,		/* fill @off bytes with a pattern, and touch them again and again */
 	AGENT_ABORT,
+	AGENT_ASIDE,		/* AGENT_READ by a child, which tells nothing */
 };
 
 /**

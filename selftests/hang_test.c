@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/wait.h>
 
+#include "common/io.h"
 #include "selftests/fixture.h"
 #include "selftests/harness.h"
 #include "selftests/slow_disk.h"
@@ -41,21 +42,50 @@ FIXTURE_TEARDOWN(hang)
 	WORKS(fx_nothing_left());
 }
 
-/* In state D of /proc/PID/stat: asked again and again, since nothing tells. */
-static bool sleeps_in_kernel(pid_t pid)
+/* In state D of /proc/PID/stat. */
+static bool sleeps_now(pid_t pid)
 {
 	char path[32], text[128], *state;
 	ssize_t n;
-	int i, fd;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	state = strrchr(text, ')');
+	return state && !strncmp(state, ") D", 3);
+}
+
+/* Asked again and again, since nothing tells. */
+static bool sleeps_in_kernel(pid_t pid)
+{
+	int i;
+
 	for (i = 0; i < 1000; i++) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
-		text[n > 0 ? n : 0] = 0;
-		state = strrchr(text, ')');
-		if (state && !strncmp(state, ") D", 3))
+		if (sleeps_now(pid))
+			return true;
+		poll(NULL, 0, 10);
+	}
+	return false;
+}
+
+/* So many tasks of the sandbox, at once. */
+static bool sleep_in_kernel(const struct fx_session *s, int want)
+{
+	char path[128];
+	int i, n, pid;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", s->cgroup);
+	for (i = 0; i < 1000; i++) {
+		f = fopen(path, "re");
+		for (n = 0; f && fscanf(f, "%d", &pid) == 1;)
+			n += sleeps_now(pid);
+		if (f)
+			fclose(f);
+		if (n == want)
 			return true;
 		poll(NULL, 0, 10);
 	}
@@ -172,6 +202,55 @@ TEST_F_TIMEOUT(hang, last_holder_is_killed, 60)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	WORKS(fx_evidence(s, 20, &ev));
 	ASSERT_EQ(EROT_END_CLOSED, le32toh(ev.reason));
+}
+
+static void asks(struct __test_metadata *_metadata, struct fx_session *s, uint32_t op, uint64_t off)
+{
+	static struct agent_answer a;
+
+	WORKS(fx_read(s, op, FX_BIG, off, 16, &a));
+	ASSERT_EQ(0, a.err);
+	if (op == AGENT_READ) {
+		ASSERT_EQ(16, a.len);
+		ASSERT_EQ(0, memcmp(fx.big + off, a.data, 16));
+	}
+}
+
+/* Each read that waits for the disk has a reader of its own, so that others do not wait with it. */
+TEST_F_TIMEOUT(hang, others_read_on, 60)
+{
+	static uint8_t cipher[EROT_CHUNK_STRIDE];
+	struct fx_session *s = &self->s;
+	struct fx_box box = { 0 };
+	struct erot_evidence ev;
+	int image = fx_image_copy(), status, i;
+	uint64_t big, chunk;
+
+	ASSERT_LE(0, image);
+	WORKS(fx_big_at(image, &big));
+	close(image);
+	WORKS(fx_launch(s, &self->k, &box));
+	/* once, so that the agent's code is in memory */
+	asks(_metadata, s, AGENT_ASIDE, FX_BIG_SIZE - 4096);
+	asks(_metadata, s, AGENT_READ, FX_BIG_SIZE - 4096);
+
+	ASSERT_EQ(0, posix_fadvise(self->payload.fd, 0, 0, POSIX_FADV_DONTNEED));
+	ASSERT_EQ(0, posix_fadvise(self->payload.fd, 0, 0, POSIX_FADV_RANDOM));
+	for (chunk = big / EROT_CHUNK_SIZE; chunk < big / EROT_CHUNK_SIZE + 4; chunk++)
+		ASSERT_EQ(0, erot_pread_full(self->payload.fd, cipher, sizeof(cipher),
+					     chunk * EROT_CHUNK_STRIDE));
+	slow_disk_hang(&self->disk);
+	for (i = 1; i <= 2; i++)	/* EROT_READERS */
+		asks(_metadata, s, AGENT_ASIDE, (uint64_t)i << 20);
+	ASSERT_EQ(0, slow_disk_wait(&self->disk, 20));
+	ASSERT_TRUE(sleep_in_kernel(s, 2));
+	asks(_metadata, s, AGENT_READ, EROT_CHUNK_SIZE);
+	ASSERT_TRUE(sleep_in_kernel(s, 2));
+
+	ASSERT_EQ(0, kill(s->pid, SIGKILL));
+	WORKS(fx_wait(s, 20, &status));
+	WORKS(fx_evidence(s, 20, &ev));
+	ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(ev.flags));
 }
 
 /* The workload reads, and is killed: it dies while the disk still hangs, and leaves nothing. */

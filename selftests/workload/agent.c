@@ -94,6 +94,18 @@ static void do_fork(void)
 	answer.len = (uint32_t)pid;
 }
 
+static void do_aside(const struct agent_request *r)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		do_read(r);
+		_exit(0);
+	}
+	if (pid < 0)
+		answer.err = errno;
+}
+
 static void do_oom(void)
 {
 	for (;;) {
@@ -172,6 +184,9 @@ static int serve(void)
 			break;
 		case AGENT_ABORT:
 			abort();
+		case AGENT_ASIDE:
+			do_aside(&r);
+			break;
 		default:
 			answer.err = ENOSYS;
 		}
