@@ -123,8 +123,9 @@ unsigned int fx_slabs_grown(const struct fx_slabs *was, const struct fx_slabs *i
 		const char *name = is->cache[i].name;
 		long before = objects_of(was, name), more = is->cache[i].objects - before;
 
+		/* the kernel keeps those of areas that it will unmap some day */
 		if (more <= limit || !strcmp(name, "vmap_area"))
-			continue;	/* which the kernel keeps of areas that it will unmap some day */
+			continue;
 		printf("# slab %s: %ld -> %ld objects\n", name, before, is->cache[i].objects);
 		n++;
 	}

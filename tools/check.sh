@@ -197,7 +197,7 @@ style()
 
 	mapfile -t files < <(c_files | grep -vE "$generated")
 	{
-		sources | grep -vE '^LICENSES/|\.(json|bin)$' | xargs grep -nHE '[[:blank:]]+$' | sed 's/$/  <- trailing blank/'
+		sources | grep -vE '^LICENSES/|\.(json|bin)$' | xargs grep -nHIE '[[:blank:]]+$' | sed 's/$/  <- trailing blank/'
 		grep -nHE '^ +[^ *]' "${files[@]}" | sed 's/$/  <- indented by spaces/'
 		awk '{ line = $0; while (match(line, /\t/)) {
 				n = 8 - (RSTART - 1) % 8
