@@ -108,9 +108,12 @@ static int force(int shared)
 	return after == before ? NO_EFFECT : WORKS;
 }
 
+/* A kernel with PROC_MEM_FORCE_PTRACE does it for debuggers only. */
 static int force_private(void)
 {
-	return force(0);
+	int ret = force(0);
+
+	return ret == EIO ? NO_EFFECT : ret;
 }
 
 static int force_shared(void)
