@@ -20,6 +20,7 @@ declare -A struck=() ends=()
 clients=()	# PID:NAME
 hog=''
 strikes=0
+usual=0	# milliseconds of a launch
 
 # pick WORD...: one of them, in $picked
 pick()
@@ -28,11 +29,13 @@ pick()
 	picked=$1
 }
 
-# pass: up to half a second, which is the moment of the next strike
+# pass: as long as a launch usually takes, at most, which is the moment of the next strike
 pass()
 {
+	local ms=$((RANDOM * usual / 32768))
+
 	[ -p pass ] || mkfifo pass
-	read -r -t "0.$((RANDOM % 5))$((RANDOM % 10))" <>pass || :
+	read -r -t "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))" <>pass || :
 }
 
 children_of()
@@ -167,6 +170,12 @@ measure()
 }
 
 # shellcheck disable=SC2317 # called by until_true
+nothing_dies()
+{
+	[ "$(measure | awk '$1 == "dying" { print $2 }')" -eq 0 ]
+}
+
+# shellcheck disable=SC2317 # called by until_true
 as_before()
 {
 	measure >after
@@ -250,11 +259,15 @@ launches()
 	done
 }
 
-# works NAME: a launch that nothing strikes
+# works NAME: a launch that nothing strikes; how long it took goes to $usual
 works()
 {
+	local began
+
 	authorise "$1" '["/bin/hostname"]' >auth.log 2>&1
+	began=${EPOCHREALTIME/./}
 	same "$1: a launch works" inside "$(launch "$1" 2>&1 </dev/null)"
+	usual=$(((${EPOCHREALTIME/./} - began) / 1000))
 }
 
 world_begin >begin.log 2>&1
@@ -265,7 +278,9 @@ for ((i = 0; i < runs; i++)); do
 done
 works "first"
 works "second"
+echo "# a launch takes $usual ms"
 clean "before"
+until_true 60 nothing_dies
 measure >before
 sed 's/^/# /' before
 
