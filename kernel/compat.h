@@ -10,7 +10,7 @@
 #include <linux/version.h>
 
 /* struct folio_batch; 7.1 renamed its header. */
-#if __has_include(<linux/folio_batch.h>)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
 #include <linux/folio_batch.h>
 #else
 #include <linux/pagevec.h>
