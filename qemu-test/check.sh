@@ -158,6 +158,7 @@ guests()
 aside_begin()
 {
 	grep -q '^open ' "$config" || return 0
+	[ -z "${EROT_TESTS:-}" ] || [ -n "$(tests_of open)" ] || return 0
 	echo "# guest open: runs beside the others, its results come last"
 	EROT_IMAGE=$image_dir EROT_NAME=${before%-} EROT_RESULT=$work/aside "$0" open \
 		>"$work/aside.out" 2>&1 </dev/null &
