@@ -29,10 +29,10 @@ pick()
 	picked=$1
 }
 
-# pass: as long as a launch usually takes, at most, which is the moment of the next strike
+# pass: until the next strike, as long as a launch takes at most: four times as long beside hogs
 pass()
 {
-	local ms=$((RANDOM * usual / 32768))
+	local ms=$((RANDOM * usual * 4 / 32768))
 
 	[ -p pass ] || mkfifo pass
 	read -r -t "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))" <>pass || :
