@@ -282,7 +282,9 @@ complaints()
 			warns = strict && ready && !oom && !/Killed process/ &&
 				!/erofs: \(device erofs\): / &&
 				!/(clocksource: Long readout|hrtimer: interrupt took)/
-			if (level <= 4 && (/erot/ || warns) &&
+			# a frame of ours in the report of the killer is no complaint
+			ours = oom ? /\] erot: / : /erot/
+			if (level <= 4 && (ours || warns) &&
 			    !/loading out-of-tree module taints kernel/ &&
 			    !/module verification failed: signature and\/or required key missing/)
 				print
