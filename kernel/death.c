@@ -38,7 +38,7 @@ static void grace_work(struct work_struct *work)
 		atomic64_inc(&erot_stats.pinned);
 		erot_image_cut_off(s->image);
 		erot_session_get(s);
-		if (!queue_work(erot_wq, &s->finish))
+		if (!queue_work(erot_evidence_wq, &s->finish))
 			erot_session_put(s);
 	}
 	erot_session_put(s);
@@ -153,7 +153,7 @@ void erot_session_wipe(struct erot_session *s)
 		erot_session_put(s);
 	erot_notify(s, EROT_EVENT_DEAD, 0);
 	if (clean)
-		queue_work(erot_wq, &s->finish);	/* tells RELEASED */
+		queue_work(erot_evidence_wq, &s->finish);	/* tells RELEASED */
 }
 
 void erot_session_die(struct erot_session *s, enum erot_end end)
@@ -176,7 +176,7 @@ void erot_session_plaintext_gone(struct erot_session *s)
 		if (cancel_delayed_work(&s->grace))
 			erot_session_put(s);
 		erot_session_get(s);
-		if (!queue_work(erot_wq, &s->finish))
+		if (!queue_work(erot_evidence_wq, &s->finish))
 			erot_session_put(s);
 	}
 	up_write(&s->keys);

@@ -25,8 +25,19 @@
 #include "transit.h"
 
 struct erot_stats erot_stats;
-struct workqueue_struct *erot_wq;
+struct workqueue_struct *erot_deadline_wq;
 struct workqueue_struct *erot_cutoff_wq;
+struct workqueue_struct *erot_evidence_wq;
+
+/* A work queues others only on queues behind its own. */
+static const struct {
+	struct workqueue_struct **wq;
+	const char *name;
+} queues[] = {
+	{ &erot_deadline_wq, "erot_deadline" },
+	{ &erot_cutoff_wq, "erot_cutoff" },
+	{ &erot_evidence_wq, "erot_evidence" },
+};
 
 /* The registry: by index for walking, by id for finding. Its lock is the array's. */
 static DEFINE_XARRAY_ALLOC1(registry);
@@ -244,7 +255,7 @@ void erot_session_set_deadline(struct erot_session *s, u32 seconds)
 {
 	s->deadline_ns = ktime_get_boottime_ns() + (u64)seconds * NSEC_PER_SEC;
 	erot_session_get(s);
-	if (mod_delayed_work(erot_wq, &s->deadline, (unsigned long)seconds * HZ))
+	if (mod_delayed_work(erot_deadline_wq, &s->deadline, (unsigned long)seconds * HZ))
 		erot_session_put(s);	/* the pending one had a reference already */
 }
 
@@ -358,15 +369,25 @@ void erot_session_damaged(struct erot_session *s, u64 chunk)
 	erot_notify(s, EROT_EVENT_DAMAGED, chunk);
 }
 
+static void queues_destroy(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(queues) && *queues[i].wq; i++)
+		destroy_workqueue(*queues[i].wq);
+}
+
 int erot_session_init(void)
 {
-	erot_wq = alloc_workqueue("erot", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!erot_wq)
-		return -ENOMEM;
-	erot_cutoff_wq = alloc_workqueue("erot_cutoff", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!erot_cutoff_wq) {
-		destroy_workqueue(erot_wq);
-		return -ENOMEM;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(queues); i++) {
+		*queues[i].wq = alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+						queues[i].name);
+		if (!*queues[i].wq) {
+			queues_destroy();
+			return -ENOMEM;
+		}
 	}
 	return 0;
 }
@@ -390,8 +411,7 @@ void erot_session_exit(void)
 		erot_session_put(s);
 		index++;
 	}
-	destroy_workqueue(erot_cutoff_wq);	/* first: it queues what makes evidence */
-	destroy_workqueue(erot_wq);
+	queues_destroy();
 	WARN_ON(atomic_read(&erot_stats.sessions));
 	xa_destroy(&registry);
 }

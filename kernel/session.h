@@ -155,11 +155,12 @@ void erot_session_plaintext_gone(struct erot_session *s);
 void erot_session_damaged(struct erot_session *s, u64 chunk);
 
 /*
- * Deadlines and evidence, which never wait for I/O; and apart from them the cutting off, which
- * can: a queue runs only so many works at once, and hanging disks must not keep keys alive.
+ * A queue runs only so many works at once, and nothing must keep keys alive: deadlines, which wait
+ * for nobody; the cutting off, which can wait for a disk; evidence, which can wait for a processor.
  */
-extern struct workqueue_struct *erot_wq;
+extern struct workqueue_struct *erot_deadline_wq;
 extern struct workqueue_struct *erot_cutoff_wq;
+extern struct workqueue_struct *erot_evidence_wq;
 
 /* Between session.c, the registry, and death.c. */
 void erot_session_init_works(struct erot_session *s);
