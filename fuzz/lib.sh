@@ -34,7 +34,7 @@ hex()
 }
 
 # Real files: an image, a payload, and one launch by a DERG with a token, each with new keys.
-# FUZZ_RUNS: one that was kept, so that a run is the same each time.
+# FUZZ_RUNS: one that was kept, what is read of it, so that a run is the same each time.
 fuzz_launch()
 {
 	local dir=$out/launch.new

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What an attached image is made of; for image.c, image_read.c and image_tree.c only. */
+/* What an attached image is made of; for image*.c only. */
 #ifndef EROT_IMAGE_PARTS_H
 #define EROT_IMAGE_PARTS_H
 

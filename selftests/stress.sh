@@ -280,7 +280,7 @@ works "first"
 works "second"
 echo "# a launch takes $usual ms"
 clean "before"
-until_true 60 nothing_dies
+check "before: no cgroup is dying" until_true 60 nothing_dies
 measure >before
 sed 's/^/# /' before
 
