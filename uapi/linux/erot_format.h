@@ -277,7 +277,7 @@ struct erot_release {
 
 /* erot_evidence.flags */
 #define EROT_EV_RELEASED	(1U << 0)	/* payload unmounted, its page cache evicted */
-#define EROT_EV_PINNED		(1U << 1)	/* held from outside (cut off by force) or by a CPU */
+#define EROT_EV_PINNED		(1U << 1)	/* held from outside, or by a CPU */
 #define EROT_EV_RAN		(1U << 2)	/* passed the exec gate */
 #define EROT_EV_DAMAGED		(1U << 3)	/* at least one chunk was refused */
 
