@@ -3,13 +3,15 @@
 #
 # coverage.sh [host|guest]: which lines of kernel/ and of the programs the tests reach. All is
 # built once more, in build-coverage/; the tests of the host run as they are, those of the
-# guests in the debug kernel, whose counters of the module outlive its unloading. Without a
-# name both. The report is build-coverage/coverage.txt; what is printed is its table.
+# guests in the debug kernel, whose counters of the module outlive its unloading, which takes
+# hours. Without a name both; with one, what the other one counted before stays. The report is
+# build-coverage/coverage.txt; what is printed is its table.
 
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 export BUILD=$top/build-coverage
+kept=$BUILD/counters	# host/ and guest/, by the names of the objects
 what=${1:-all}
 # shellcheck source=scratch.sh
 . "$top/qemu-test/scratch.sh"
@@ -21,29 +23,36 @@ die()
 	exit 1
 }
 
-# add DIR: what it holds of counters, by the names of the objects, goes to those of before
+# add DIR SUM: what DIR holds of counters, by the names of the objects, goes to those in SUM
 add()
 {
 	[ -d "$1" ] || die "no counters have come"
-	if [ -d "$work/all" ]; then
-		gcov-tool merge "$work/all" "$1" -o "$work/sum"
-		rm -rf "$work/all"
-		mv "$work/sum" "$work/all"
+	if [ -d "$2" ]; then
+		gcov-tool merge "$2" "$1" -o "$work/merged" || die "counters of other programs: make clean"
+		rm -rf "$2"
+		mv "$work/merged" "$2"
 	else
-		cp -r "$1" "$work/all"
+		cp -r "$1" "$2"
 	fi
+}
+
+# counters ACTION: what find does with those that programs of this build left where they ran
+counters()
+{
+	(cd "$BUILD" && find . -path ./counters -prune -o -name '*.gcda' -exec "$@" {} +)
 }
 
 host()
 {
-	find "$BUILD" -name '*.gcda' -delete
+	counters rm
 	make -s -C "$top" -j"$(nproc)" COVERAGE=1 BUILD="$BUILD" userspace tests
 	scratch_run "$top/qemu-test/check.sh" host >"$BUILD/coverage-host.log" 2>&1 ||
 		echo "coverage: tests of the host failed (build-coverage/coverage-host.log)" >&2
 	mkdir "$work/host"
-	(cd "$BUILD" && find . -name '*.gcda' -exec cp --parents -t "$work/host" {} +)
-	find "$BUILD" -name '*.gcda' -delete
-	add "$work/host"
+	counters cp --parents -t "$work/host"
+	counters rm
+	rm -rf "$kept/host"
+	mv "$work/host" "$kept/host"
 }
 
 guest()
@@ -64,19 +73,27 @@ guest()
 	for f in "$EROT_COLLECT"/*.tar.gz; do
 		mkdir "$work/one"
 		tar -C "$work/one" -xzf "$f" || die "counters of $(basename "$f") have not come"
-		add "$work/one$BUILD"
+		add "$work/one$BUILD" "$work/guest"
 		rm -rf "$work/one"
 	done
+	[ -d "$work/guest" ] || die "no counters have come"
+	rm -rf "$kept/guest"
+	mv "$work/guest" "$kept/guest"
 }
 
 report()
 {
+	local part
+
+	for part in "$kept"/*; do
+		add "$part" "$work/all"
+	done
 	cp -r "$work/all/." "$BUILD/"
 	gcovr --root "$top" --object-directory "$BUILD" --gcov-ignore-parse-errors \
 		--filter "$top/(userspace|tools)/" --filter "$BUILD/module-[^/]*/kernel/" \
 		--json "$BUILD/coverage.json" "$BUILD/obj" "$BUILD"/module-* 2>"$work/gcovr.log" ||
 		die "gcovr: $(tail -n 1 "$work/gcovr.log")"
-	find "$BUILD" -name '*.gcda' -delete
+	counters rm
 	python3 "$top/qemu-test/coverage.py" "$top" "$BUILD/coverage.json" >"$BUILD/coverage.txt"
 	sed '/^Error paths/,$d' "$BUILD/coverage.txt"
 	echo "error paths that no test takes: build-coverage/coverage.txt"
@@ -86,7 +103,7 @@ case $what in
 all | host | guest) ;;
 *) die "usage: coverage.sh [host|guest]" ;;
 esac
-mkdir -p "$BUILD"
+mkdir -p "$kept"
 [ "$what" = guest ] || host
 [ "$what" = host ] || guest
 report
