@@ -381,9 +381,22 @@ static int read_version(struct db *db, int64_t *version, struct erot_error *err)
 	return db_end(rows, err);
 }
 
+static int next_version(struct db *db, const struct db_step *step, struct erot_error *err)
+{
+	const char *const *sql;
+	int ret = 0;
+
+	for (sql = step->sql; *sql && !ret; sql++)
+		ret = ddl(db, *sql, err);
+	if (!ret && step->move)
+		ret = step->move(db, err);
+	for (sql = step->end; sql && *sql && !ret; sql++)
+		ret = ddl(db, *sql, err);
+	return ret;
+}
+
 static int make_tables(struct db *db, void *ctx, struct erot_error *err)
 {
-	const char *const *step;
 	int64_t version;
 	int ret;
 
@@ -403,9 +416,8 @@ static int make_tables(struct db *db, void *ctx, struct erot_error *err)
 				 (long long)version);
 	if (version == DB_SCHEMA_VERSION)
 		return 0;
-	for (; version < DB_SCHEMA_VERSION; version++)
-		for (step = db_schema_steps((int)version); *step && !ret; step++)
-			ret = ddl(db, *step, err);
+	for (; version < DB_SCHEMA_VERSION && !ret; version++)
+		ret = next_version(db, db_schema_step((int)version), err);
 	if (ret)
 		return ret;
 	return db_run(db, err, NULL, "INSERT INTO erot_schema (one, version) VALUES (1, $1) "

@@ -102,7 +102,19 @@ int db_pgsql_open(struct db *db, const char *url, struct erot_error *err);
 /* Slot of a text in a list of kept ones: where it is, else the first free one, else -1. */
 int db_slot(const char *const texts[DB_CACHE], const char *sql);
 
-/* schema.c: statements that lead from version @from to the next one, ended by NULL. */
-const char *const *db_schema_steps(int from);
+/**
+ * struct db_step - from one version of the schema to the next, in this order
+ * @sql:  statements, ended by NULL
+ * @move: what no statement can do, or NULL
+ * @end:  statements, ended by NULL, or NULL
+ */
+struct db_step {
+	const char *const *sql;
+	int (*move)(struct db *db, struct erot_error *err);
+	const char *const *end;
+};
+
+/* schema.c */
+const struct db_step *db_schema_step(int from);
 
 #endif

@@ -9,78 +9,6 @@
 #include "dergd/log_priv.h"
 #include "liberot/crypto.h"
 
-/**
- * struct head - of the tree
- * @size:  entries
- * @count: peaks, as many as @size has bits
- * @peaks: roots of its complete subtrees, largest first
- */
-struct head {
-	uint64_t size;
-	unsigned int count;
-	uint8_t peaks[64][EROT_DIGEST_SIZE];
-};
-
-static int read_head(struct db *db, struct head *h, struct erot_error *err)
-{
-	struct db_rows *rows;
-	const void *peaks = NULL;
-	size_t len = 0;
-	bool found;
-	int ret;
-
-	memset(h, 0, sizeof(*h));
-	db_query(db, err, &rows, "SELECT size, peaks FROM log_head", DB_NO_ARGS);
-	found = db_next(rows);
-	if (found) {
-		h->size = (uint64_t)db_get_int(rows, 0);
-		h->count = (unsigned int)__builtin_popcountll(h->size);
-		peaks = db_get_blob(rows, 1, &len);
-		if (peaks && len == h->count * sizeof(h->peaks[0]))
-			memcpy(h->peaks, peaks, len);
-		else
-			found = false;
-	}
-	ret = db_end(rows, err);
-	if (!ret && !found)
-		ret = erot_fail(err, EUCLEAN, "db-corrupt", "head of the log");
-	if (!ret && h->size >= EROT_TLOG_SIZE_MAX)
-		ret = erot_fail(err, ENOSPC, "log-full", "the log is full");
-	return ret;
-}
-
-static int add_node(struct db *db, unsigned int level, uint64_t index,
-		    const uint8_t hash[EROT_DIGEST_SIZE], struct erot_error *err)
-{
-	return db_run(db, err, NULL, "INSERT INTO log_node (node, hash) VALUES ($1, $2)",
-		      DB_ARGS(db_int((int64_t)EROT_TLOG_NODE(level, index)),
-			      db_blob(hash, EROT_DIGEST_SIZE)));
-}
-
-/* The leaf, and every subtree that it completes. */
-static int grow(struct db *db, struct head *h, const uint8_t leaf[EROT_DIGEST_SIZE],
-		struct erot_error *err)
-{
-	unsigned int level = 0;
-	int ret;
-
-	memcpy(h->peaks[h->count++], leaf, EROT_DIGEST_SIZE);
-	ret = add_node(db, 0, h->size, leaf, err);
-	for (; !ret && h->size >> level & 1; level++) {
-		h->count--;
-		if (erot_tlog_node(h->peaks[h->count - 1], h->peaks[h->count],
-				   h->peaks[h->count - 1]))
-			return erot_fail(err, EIO, "crypto", "SHA-256");
-		ret = add_node(db, level + 1, h->size >> (level + 1), h->peaks[h->count - 1], err);
-	}
-	if (ret)
-		return ret;
-	h->size++;
-	return db_run(db, err, NULL, "UPDATE log_head SET size = $1, peaks = $2",
-		      DB_ARGS(db_int((int64_t)h->size),
-			      db_blob(h->peaks, h->count * sizeof(h->peaks[0]))));
-}
-
 /* Where the stream of a tenant is. */
 static int read_stream(struct db *db, const char *tenant, struct erot_log_entry_info *info,
 		       struct erot_error *err)
@@ -135,10 +63,10 @@ int log_append(struct db *db, const struct log_new *new, uint64_t *index, struct
 	uint8_t salt[EROT_LOG_SALT_SIZE], leaf[EROT_DIGEST_SIZE];
 	struct erot_log_entry_info info;
 	struct erot_log_entry entry;
-	struct head head;
+	struct log_head head;
 	int ret;
 
-	ret = read_head(db, &head, err);
+	ret = log_nodes_head(db, &head, err);
 	if (!ret)
 		ret = make_entry(db, new, &entry, salt, leaf, &info, err);
 	if (ret)
@@ -153,7 +81,7 @@ int log_append(struct db *db, const struct log_new *new, uint64_t *index, struct
 			     db_blob(&entry, sizeof(entry)), db_blob(salt, sizeof(salt)),
 			     db_blob(new->len ? new->content : "", new->len)));
 	if (!ret)
-		ret = grow(db, &head, leaf, err);
+		ret = log_nodes_grow(db, &head, (const void *)leaf, 1, err);
 	if (!ret)
 		ret = db_run(db, err, NULL,
 			     "UPDATE log_stream SET next = $2, previous = $3 WHERE stream = $1",

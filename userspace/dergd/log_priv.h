@@ -4,9 +4,8 @@
 #define DERGD_LOG_PRIV_H
 
 #include "dergd/log.h"
+#include "dergd/log_nodes.h"
 
-int log_fetch(void *ctx, const uint64_t *nodes, size_t n, uint8_t (*out)[EROT_DIGEST_SIZE],
-	      struct erot_error *err);
 int log_add_stream(struct db *db, const uint8_t stream[EROT_DIGEST_SIZE], struct erot_error *err);
 
 #endif

@@ -6,60 +6,6 @@
 #include "dergd/log.h"
 #include "dergd/log_priv.h"
 
-#define FETCH	64	/* nodes in one statement */
-
-static int64_t as_key(uint64_t node)
-{
-	/* levels above 55 do not exist, so the sign is free */
-	return (int64_t)node;
-}
-
-static int fetch_some(struct db *db, const uint64_t *nodes, size_t n,
-		      uint8_t (*out)[EROT_DIGEST_SIZE], struct erot_error *err)
-{
-	struct db_value args[FETCH];
-	struct db_rows *rows;
-	size_t i, found = 0;
-	int64_t key;
-	int ret;
-
-	for (i = 0; i < FETCH; i++)
-		args[i] = db_int(i < n ? as_key(nodes[i]) : -1);
-	db_query(db, err, &rows, "SELECT node, hash FROM log_node WHERE node IN ("
-		 "$1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,"
-		 "$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,"
-		 "$33,$34,$35,$36,$37,$38,$39,$40,$41,$42,$43,$44,$45,$46,$47,$48,"
-		 "$49,$50,$51,$52,$53,$54,$55,$56,$57,$58,$59,$60,$61,$62,$63,$64)", args, FETCH);
-	while (db_next(rows)) {
-		key = db_get_int(rows, 0);
-		for (i = 0; i < n; i++)
-			if (as_key(nodes[i]) == key)
-				break;
-		if (i < n) {
-			db_get_copy(rows, 1, out[i], EROT_DIGEST_SIZE);
-			found++;
-		}
-	}
-	ret = db_end(rows, err);
-	if (!ret && found != n)
-		ret = erot_fail(err, EUCLEAN, "db-corrupt", "hashes of the log are missing");
-	return ret;
-}
-
-/* An erot_tlog_fetch; @ctx is the database. No node is asked for twice. */
-int log_fetch(void *ctx, const uint64_t *nodes, size_t n, uint8_t (*out)[EROT_DIGEST_SIZE],
-	      struct erot_error *err)
-{
-	size_t some;
-	int ret = 0;
-
-	for (; n && !ret; n -= some, nodes += some, out += some) {
-		some = n < FETCH ? n : FETCH;
-		ret = fetch_some(ctx, nodes, some, out, err);
-	}
-	return ret;
-}
-
 int log_size(struct db *db, uint64_t *size, struct erot_error *err)
 {
 	struct db_rows *rows;
@@ -90,7 +36,7 @@ int log_root(struct db *db, uint64_t size, uint8_t root[EROT_DIGEST_SIZE], struc
 {
 	int ret = at_most(db, size, err);
 
-	return ret ?: erot_tlog_root(size, log_fetch, db, root, err);
+	return ret ?: erot_tlog_root(size, log_nodes_fetch, db, root, err);
 }
 
 int log_inclusion(struct db *db, uint64_t index, uint64_t size, struct erot_tlog_proof *proof,
@@ -98,7 +44,7 @@ int log_inclusion(struct db *db, uint64_t index, uint64_t size, struct erot_tlog
 {
 	int ret = at_most(db, size, err);
 
-	return ret ?: erot_tlog_prove_inclusion(index, size, log_fetch, db, proof, err);
+	return ret ?: erot_tlog_prove_inclusion(index, size, log_nodes_fetch, db, proof, err);
 }
 
 int log_consistency(struct db *db, uint64_t old_size, uint64_t size,
@@ -106,7 +52,7 @@ int log_consistency(struct db *db, uint64_t old_size, uint64_t size,
 {
 	int ret = at_most(db, size, err);
 
-	return ret ?: erot_tlog_prove_consistency(old_size, size, log_fetch, db, proof, err);
+	return ret ?: erot_tlog_prove_consistency(old_size, size, log_nodes_fetch, db, proof, err);
 }
 
 /* ---- entries */
@@ -179,27 +125,18 @@ int log_find(struct db *db, const char *tenant, const uint8_t subject[EROT_DIGES
 
 /* ---- tiles */
 
+static void add_hash(void *ctx, const uint8_t hash[EROT_DIGEST_SIZE])
+{
+	erot_buf_add(ctx, hash, EROT_DIGEST_SIZE);
+}
+
 static int add_hashes(struct db *db, const struct erot_tlog_tile *tile, struct erot_buf *out,
 		      struct erot_error *err)
 {
 	uint64_t first = EROT_TLOG_NODE(tile->level * EROT_TLOG_TILE_HEIGHT,
 					tile->index * EROT_TLOG_TILE_WIDTH);
-	uint8_t hash[EROT_DIGEST_SIZE];
-	struct db_rows *rows;
-	unsigned int n;
-	int ret;
 
-	db_query(db, err, &rows, "SELECT hash FROM log_node WHERE node >= $1 AND node < $2 "
-		 "ORDER BY node", DB_ARGS(db_int(as_key(first)),
-					  db_int(as_key(first + tile->width))));
-	for (n = 0; db_next(rows); n++) {
-		db_get_copy(rows, 0, hash, sizeof(hash));
-		erot_buf_add(out, hash, sizeof(hash));
-	}
-	ret = db_end(rows, err);
-	if (!ret && n != tile->width)
-		ret = erot_fail(err, EUCLEAN, "db-corrupt", "hashes of the log are missing");
-	return ret;
+	return log_nodes_leaves(db, first, tile->width, add_hash, out, err);
 }
 
 static int add_entries(struct db *db, const struct erot_tlog_tile *tile, struct erot_buf *out,

@@ -66,15 +66,15 @@ static int read_view(struct db *db, void *ctx, struct erot_error *err)
 
 	ret = log_size(db, &v->now.size, err);
 	if (!ret)
-		ret = erot_tlog_root(v->now.size, log_fetch, db, v->now.root, err);
+		ret = erot_tlog_root(v->now.size, log_nodes_fetch, db, v->now.root, err);
 	if (!ret && v->index != NO_ENTRY)
-		ret = erot_tlog_prove_inclusion(v->index, v->now.size, log_fetch, db, &v->proof,
-						err);
+		ret = erot_tlog_prove_inclusion(v->index, v->now.size, log_nodes_fetch, db,
+						&v->proof, err);
 	if (ret || !v->last.origin[0])
 		return ret;
 	if (v->last.size > v->now.size)
 		return rewritten(err, v->last.size);
-	ret = erot_tlog_root(v->last.size, log_fetch, db, root, err);
+	ret = erot_tlog_root(v->last.size, log_nodes_fetch, db, root, err);
 	if (!ret && memcmp(root, v->last.root, sizeof(root)))
 		ret = rewritten(err, v->last.size);
 	return ret;
@@ -180,7 +180,8 @@ static int read_proof(struct db *db, void *ctx, struct erot_error *err)
 {
 	struct view *v = ctx;
 
-	return erot_tlog_prove_inclusion(v->index, v->now.size, log_fetch, db, &v->proof, err);
+	return erot_tlog_prove_inclusion(v->index, v->now.size, log_nodes_fetch, db, &v->proof,
+					 err);
 }
 
 int log_prove(struct log *log, struct db *db, uint64_t index, struct erot_buf *proof,

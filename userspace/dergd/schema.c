@@ -8,6 +8,7 @@
  * receipt, a receipt is released once and ended once, and a challenge serves one release.
  */
 #include "dergd/db_priv.h"
+#include "dergd/log_nodes.h"
 
 #define ONE_ROW	"one INTEGER PRIMARY KEY CHECK (one = 1)"
 
@@ -207,15 +208,29 @@ static const char *const version_1[] = {
 	NULL
 };
 
-static const char *const *const steps[DB_SCHEMA_VERSION] = { version_1 };
+/* The tree's nodes, of which the log had a row each: see log_nodes.h. */
+static const char *const version_2[] = {
+	"CREATE TABLE log_subtree ("
+	" node INTEGER PRIMARY KEY,"
+	" hashes BLOB NOT NULL CHECK (length(hashes) BETWEEN 32 AND 960"
+	" AND length(hashes) % 32 = 0)) STRICT",
+	NULL
+};
+
+static const char *const version_2_end[] = { "DROP TABLE log_node", NULL };
+
+static const struct db_step steps[DB_SCHEMA_VERSION] = {
+	{ version_1, NULL, NULL },
+	{ version_2, log_nodes_convert, version_2_end },
+};
 
 /**
- * db_schema_steps() - how to get from one version to the next
+ * db_schema_step() - how to get from one version to the next
  * @from: 0 to DB_SCHEMA_VERSION - 1
  *
- * Return: statements, ended by NULL.
+ * Return: what is to be done.
  */
-const char *const *db_schema_steps(int from)
+const struct db_step *db_schema_step(int from)
 {
-	return steps[from];
+	return &steps[from];
 }

@@ -280,7 +280,7 @@ static void test_rewritten(struct log *log, struct db *db)
 		    "log-origin", name);
 	tap_ok(!checkpoint(log, db, &cp), "%s: a checkpoint is signed", backend);
 
-	run(db, "UPDATE log_node SET hash = (SELECT hash FROM log_node WHERE node = 1) "
+	run(db, "UPDATE log_subtree SET hashes = (SELECT hashes FROM log_subtree WHERE node = 1) "
 		"WHERE node = 0");
 	/* a leaf is no part of a large tree's root until someone asks for its proof */
 	snprintf(name, sizeof(name), "%s: an early entry that was changed", backend);
@@ -296,8 +296,8 @@ static void test_rewritten(struct log *log, struct db *db)
 		erot_buf_free(&proof);
 		memset(&err, 0, sizeof(err));
 	}
-	run(db, "UPDATE log_node SET hash = (SELECT hash FROM log_node WHERE node = 0) "
-		"WHERE node > 576460752303423487");
+	run(db, "UPDATE log_subtree SET hashes = (SELECT hashes FROM log_subtree WHERE node = 0) "
+		"WHERE node >= 576460752303423488 AND length(hashes) > 64");
 	log_add(db, "first", 1, 1);
 	snprintf(name, sizeof(name), "%s: a tree that was changed", backend);
 	tap_refused(log_checkpoint(log, db, &note, &err), EUCLEAN, &err, "log-rewritten", name);
@@ -311,7 +311,7 @@ static int forge(struct db *db, void *ctx, struct erot_error *e)
 {
 	(void)ctx;
 	return db_run(db, e, NULL, "DELETE FROM log_entry", DB_NO_ARGS) ?:
-	       db_run(db, e, NULL, "DELETE FROM log_node", DB_NO_ARGS) ?:
+	       db_run(db, e, NULL, "DELETE FROM log_subtree", DB_NO_ARGS) ?:
 	       db_run(db, e, NULL, "UPDATE log_head SET size = 0, peaks = $1",
 		      DB_ARGS(db_blob("", 0))) ?:
 	       db_run(db, e, NULL, "UPDATE log_stream SET next = 0, previous = $1",
