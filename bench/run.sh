@@ -9,7 +9,7 @@
 # BENCH_STEADY      not empty: the guest has one processor, whose clock counts instructions, so that
 #                   the figures are the same on a busy host; what runs beside something else is not
 # BENCH_MB (8)      read from in each measurement; more where the guest is not emulated
-# BENCH_ENTRIES (10000000) of the long log, or as many as go in within three minutes
+# BENCH_ENTRIES (10000000) of the long log, or as many as go in within four minutes
 
 set -euo pipefail
 
