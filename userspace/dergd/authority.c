@@ -97,6 +97,10 @@ int authority_open(struct authority *a, const char *dir, struct erot_error *err)
 		ret = hsm_open(&a->hsm, a->config.token, err);
 	if (!ret)
 		ret = open_log(a, err);
+	if (!ret)
+		a->group = db_group_new();
+	if (!ret && !a->group)
+		ret = erot_fail(err, ENOMEM, "no-memory", "group of connections");
 	return ret;
 }
 
@@ -104,6 +108,7 @@ void authority_close(struct authority *a)
 {
 	log_close(a->log, a->db);
 	db_close(a->db);
+	db_group_free(a->group);
 	hsm_stop(&a->hsm);
 	erot_ek_roots_free(a->ek_roots);
 	X509_free(a->cert);
@@ -111,15 +116,21 @@ void authority_close(struct authority *a)
 	explicit_bzero(&a->config, sizeof(a->config));
 	a->log = NULL;
 	a->db = NULL;
+	a->group = NULL;
 	a->ek_roots = NULL;
 	a->cert = a->log_cert = NULL;
 }
 
 int derg_open(struct derg *d, struct authority *a, struct erot_error *err)
 {
+	int ret;
+
 	d->a = a;
 	d->db = NULL;
-	return db_open(a->config.database, &d->db, err);
+	ret = db_open(a->config.database, &d->db, err);
+	if (!ret)
+		db_join(d->db, a->group);
+	return ret;
 }
 
 void derg_close(struct derg *d)

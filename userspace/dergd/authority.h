@@ -36,6 +36,7 @@
  * @log_key: name and public key of the log
  * @db: for opening and closing only
  * @log: open
+ * @group: of the threads' connections
  * @ek_roots: NULL: no TPM can be enrolled
  */
 struct authority {
@@ -46,6 +47,7 @@ struct authority {
 	struct erot_note_key log_key;
 	struct db *db;
 	struct log *log;
+	struct db_group *group;
 	struct erot_ek_roots *ek_roots;
 };
 

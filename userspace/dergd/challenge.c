@@ -72,5 +72,5 @@ int derg_challenge(struct derg *d, const char *tenant, const uint8_t machine[ERO
 	if (erot_random(out->challenge, sizeof(out->challenge)))
 		return erot_fail(err, EIO, "crypto", "no random numbers");
 	out->expires = now + d->a->config.challenge_seconds;
-	return db_transaction(d->db, 0, work, &w, err);
+	return db_transaction(d->db, DB_SHARED, work, &w, err);
 }

@@ -78,19 +78,22 @@ static void back_off(unsigned int attempt)
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
 }
 
-/* One attempt; db->verdict says what a failure means. */
-static int attempt(struct db *db, enum db_mode mode, db_work work, void *ctx,
-		   struct erot_error *err)
+int db_begin(struct db *db, enum db_mode mode, struct erot_error *err)
+{
+	int ret;
+
+	db->mode = mode;
+	ret = db->ops->begin(db, mode, err);
+	db->active = !ret;
+	return ret;
+}
+
+int db_work_run(struct db *db, db_work work, void *ctx, struct erot_error *err)
 {
 	int ret;
 
 	db->failed = 0;
 	db->rows = 0;
-	db->mode = mode;
-	ret = db->ops->begin(db, mode, err);
-	if (ret)
-		return ret;
-	db->active = true;
 	db->verdict = DB_FAILED;
 	ret = work(db, ctx, err);
 	if (db->rows) {
@@ -101,6 +104,11 @@ static int attempt(struct db *db, enum db_mode mode, db_work work, void *ctx,
 		ret = db->failed;
 		*err = db->why;
 	}
+	return ret;
+}
+
+int db_finish(struct db *db, int ret, struct erot_error *err)
+{
 	if (!ret)
 		ret = db->ops->commit(db, err);
 	if (ret)
@@ -109,8 +117,17 @@ static int attempt(struct db *db, enum db_mode mode, db_work work, void *ctx,
 	return ret;
 }
 
-static int transaction(struct db *db, enum db_mode mode, bool resume, db_work work, void *ctx,
-		       struct erot_error *err)
+/* One attempt; db->verdict says what a failure means. */
+static int attempt(struct db *db, enum db_mode mode, db_work work, void *ctx,
+		   struct erot_error *err)
+{
+	int ret = db_begin(db, mode, err);
+
+	return ret ?: db_finish(db, db_work_run(db, work, ctx, err), err);
+}
+
+int db_alone(struct db *db, enum db_mode mode, bool resume, db_work work, void *ctx,
+	     struct erot_error *err)
 {
 	/* what one attempt said is nothing to the caller when the next one succeeds */
 	struct erot_error why = { 0 };
@@ -143,8 +160,10 @@ static int transaction(struct db *db, enum db_mode mode, bool resume, db_work wo
 int db_transaction(struct db *db, unsigned int flags, db_work work, void *ctx,
 		   struct erot_error *err)
 {
-	return transaction(db, flags & DB_READ ? DB_MODE_READ : DB_MODE_WRITE,
-			   flags & (DB_RESUME | DB_READ), work, ctx, err);
+	if (flags & DB_SHARED && db->group && !db->active)
+		return db_group_run(db, flags & DB_RESUME, work, ctx, err);
+	return db_alone(db, flags & DB_READ ? DB_MODE_READ : DB_MODE_WRITE,
+			flags & (DB_RESUME | DB_READ), work, ctx, err);
 }
 
 /* ---- statements */
@@ -427,5 +446,5 @@ static int make_tables(struct db *db, void *ctx, struct erot_error *err)
 
 int db_schema(struct db *db, struct erot_error *err)
 {
-	return transaction(db, DB_MODE_SCHEMA, true, make_tables, NULL, err);
+	return db_alone(db, DB_MODE_SCHEMA, true, make_tables, NULL, err);
 }

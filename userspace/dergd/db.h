@@ -114,10 +114,25 @@ typedef int (*db_work)(struct db *db, void *ctx, struct erot_error *err);
  */
 #define DB_RESUME	(1U << 1)
 
+/*
+ * It may be committed together with those of other threads, whose connections joined the same
+ * group: @work then runs in one of these threads and on its connection.
+ */
+#define DB_SHARED	(1U << 2)
+
+struct db_group;
+
+/* For connections to one database; free it when they are closed. NULL: no memory. */
+struct db_group *db_group_new(void);
+void db_group_free(struct db_group *g);
+void db_join(struct db *db, struct db_group *g);
+/* Transactions that nobody has begun yet. */
+unsigned int db_group_waiting(struct db_group *g);
+
 /**
  * db_transaction() - run @work in one serialisable transaction
  * @db:    open, no transaction running
- * @flags: DB_READ, DB_RESUME
+ * @flags: DB_READ, DB_RESUME, DB_SHARED
  * @work:  see above
  * @ctx:   for it
  * @err:   also what @work said

@@ -62,6 +62,7 @@ struct db_ops {
  * @verdict: of the last failure
  * @why:     what @failed was
  * @rows:    results not ended yet
+ * @group:   with whom it commits, or NULL
  */
 struct db {
 	const struct db_ops *ops;
@@ -72,6 +73,7 @@ struct db {
 	enum db_verdict verdict;
 	struct erot_error why;
 	unsigned int rows;
+	struct db_group *group;
 };
 
 /**
@@ -98,6 +100,16 @@ struct db_rows {
 
 int db_sqlite_open(struct db *db, const char *path, struct erot_error *err);
 int db_pgsql_open(struct db *db, const char *url, struct erot_error *err);
+
+/* What a transaction is made of. db_finish() commits after 0, else rolls back. */
+int db_begin(struct db *db, enum db_mode mode, struct erot_error *err);
+int db_work_run(struct db *db, db_work work, void *ctx, struct erot_error *err);
+int db_finish(struct db *db, int ret, struct erot_error *err);
+
+/* A transaction that is nobody else's, tried again where that helps; and one of a group. */
+int db_alone(struct db *db, enum db_mode mode, bool resume, db_work work, void *ctx,
+	     struct erot_error *err);
+int db_group_run(struct db *db, bool resume, db_work work, void *ctx, struct erot_error *err);
 
 /* Slot of a text in a list of kept ones: where it is, else the first free one, else -1. */
 int db_slot(const char *const texts[DB_CACHE], const char *sql);

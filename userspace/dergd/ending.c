@@ -321,7 +321,7 @@ int derg_terminate(struct derg *d, const struct derg_end_request *in, uint64_t n
 	if (!ret)
 		ret = sign_record(&c, err);
 	if (!ret)
-		ret = db_transaction(d->db, DB_RESUME, end_work, &c, err);
+		ret = db_transaction(d->db, DB_RESUME | DB_SHARED, end_work, &c, err);
 	if (!ret && !out->cms) {
 		*out = c.made;
 		memset(&c.made, 0, sizeof(c.made));

@@ -63,7 +63,7 @@ int log_nodes_grow(struct db *db, struct log_head *h, const uint8_t (*leaves)[ER
 int log_nodes_fetch(void *ctx, const uint64_t *nodes, size_t n, uint8_t (*out)[EROT_DIGEST_SIZE],
 		    struct erot_error *err);
 
-/* Calls @each with @n leaves of subtrees, from @first on: nodes of a level that is a multiple of 4. */
+/* Calls @each with @n nodes from @first on, whose level is a multiple of four. */
 int log_nodes_leaves(struct db *db, uint64_t first, unsigned int n,
 		     void (*each)(void *ctx, const uint8_t hash[EROT_DIGEST_SIZE]), void *ctx,
 		     struct erot_error *err);

@@ -326,7 +326,7 @@ static int issue(struct making *w, struct erot_error *err)
 	if (!ret)
 		ret = derg_sign(w->d, rec.content, rec.len, &rec.made.cms, &rec.made.cms_len, err);
 	if (!ret)
-		ret = db_transaction(w->d->db, DB_RESUME, record_work, &rec, err);
+		ret = db_transaction(w->d->db, DB_RESUME | DB_SHARED, record_work, &rec, err);
 	free(rec.content);
 	if (!ret && !w->out->cms)
 		*w->out = rec.made;

@@ -174,11 +174,11 @@ int derg_statement(struct derg *d, const struct derg_statement_request *in, uint
 	erot_manifest_free(&m);
 	w.s.grant.manifest = in->manifest;
 	w.s.grant.manifest_len = in->manifest_len;
-	ret = db_transaction(d->db, 0, find_work, &w, err);
+	ret = db_transaction(d->db, DB_SHARED, find_work, &w, err);
 	if (!ret)
 		ret = make(d, &w, err);
 	if (!ret)
-		ret = db_transaction(d->db, 0, record_work, &w, err);
+		ret = db_transaction(d->db, DB_SHARED, record_work, &w, err);
 	if (ret)
 		derg_issued_free(out);
 	return ret;

@@ -5,8 +5,11 @@
  */
 #include "dergd/test_log.h"
 
+#include <pthread.h>
+
 #define KILLS		50
 #define WRITERS		2
+#define THREADS		3	/* of each */
 #define ANSWERS_MAX	65536
 
 /**
@@ -57,23 +60,37 @@ static int spend(struct db *db, void *ctx, struct erot_error *e)
 			     DB_ARGS(db_int((int64_t)s->receipt), db_int((int64_t)a.index)));
 }
 
-/* Both writers want the same receipts, in the same order. */
-static void write_until_killed(int to, uint64_t first)
+/**
+ * struct writer - threads of one process, which commit together
+ * @to:    answers
+ * @first: receipt
+ */
+struct writer {
+	int to;
+	uint64_t first;
+	struct log *log;
+	struct db_group *group;
+};
+
+/* All writers want the same receipts, in the same order. */
+static void *write_until_killed(void *ctx)
 {
+	struct writer *w = ctx;
 	struct db *db = must_open();
-	struct log *log = log_must_open(db);
 	struct erot_checkpoint cp;
+	struct erot_error e;
 	struct spending s;
 	struct answer a;
 	uint64_t index;
 
-	for (s.receipt = first;; s.receipt++) {
+	db_join(db, w->group);
+	for (s.receipt = w->first;; s.receipt++) {
 		struct erot_buf proof = { 0 };
 
-		if (db_transaction(db, DB_RESUME, spend, &s, &err) ||
-		    log_prove(log, db, s.index, &proof, &err) || log_leaf(db, s.index, a.leaf) ||
-		    erot_proof_open(proof.data, proof.len, &log_key, a.leaf, &index, &cp, &err)) {
-			printf("# %s: %s\n", err.code, err.text);
+		if (db_transaction(db, DB_RESUME | DB_SHARED, spend, &s, &e) ||
+		    log_prove(w->log, db, s.index, &proof, &e) || log_leaf(db, s.index, a.leaf) ||
+		    erot_proof_open(proof.data, proof.len, &log_key, a.leaf, &index, &cp, &e)) {
+			printf("# %s: %s\n", e.code, e.text);
 			fflush(stdout);
 			_exit(1);
 		}
@@ -81,10 +98,24 @@ static void write_until_killed(int to, uint64_t first)
 		a.index = index;
 		a.size = cp.size;
 		memcpy(a.root, cp.root, 32);
-		if (write(to, &a, sizeof(a)) != sizeof(a))
+		if (write(w->to, &a, sizeof(a)) != sizeof(a))
 			_exit(0);
 		erot_buf_free(&proof);
 	}
+	return NULL;
+}
+
+static void be_writer(int to, uint64_t first)
+{
+	struct db *db = must_open();
+	struct writer w = { to, first, log_must_open(db), db_group_new() };
+	pthread_t thread;
+	int i;
+
+	for (i = 1; i < THREADS; i++)
+		if (pthread_create(&thread, NULL, write_until_killed, &w))
+			_exit(1);
+	write_until_killed(&w);
 }
 
 /* One round: the writers run until some answers have come, then die in the middle of something. */
@@ -104,7 +135,7 @@ static int kill_round(unsigned int round)
 		pids[i] = fork();
 		if (!pids[i]) {
 			close(ends[0]);
-			write_until_killed(ends[1], first);
+			be_writer(ends[1], first);
 		}
 	}
 	close(ends[1]);
