@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Releases: checks, sealing, record and log entry in one serialisable transaction. A crash loses at
- * most a launch; the unique receipt of the table keeps it from being released twice.
+ * Releases: all checks, then the HSM seals, then all checks again, record and log entry in one
+ * serialisable transaction. Writers wait for each other, so nobody asks the HSM for anything while
+ * he is one. What was sealed and then refused is forgotten: it never left, and nobody but the
+ * session that asked could open it. A crash loses at most a launch; the unique receipt of the table
+ * keeps it from being released twice.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -141,9 +144,7 @@ static int spend(struct db *db, struct release_case *c, struct erot_error *err)
 	uint64_t index;
 	int ret;
 
-	ret = seal(c, &c->answer, err);
-	if (ret)
-		return ret;
+	c->answer = c->sealed;
 	if (c->in->quote.attest_len)
 		erot_quote_pack(&c->in->quote, &quote);
 	ret = erot_buf_done(&quote, err);
@@ -157,6 +158,11 @@ static int spend(struct db *db, struct release_case *c, struct erot_error *err)
 					quote.data, quote.len, c->now, err);
 	erot_buf_free(&quote);
 	return ret;
+}
+
+static int check_work(struct db *db, void *ctx, struct erot_error *err)
+{
+	return release_check(db, ctx, NULL, NULL, err);
 }
 
 static int release_work(struct db *db, void *ctx, struct erot_error *err)
@@ -202,7 +208,7 @@ static void record_refusal(struct release_case *c, const struct erot_error *why)
 	struct refusal r = { c, why };
 
 	if (c->tenant[0])
-		db_transaction(c->d->db, 0, refusal_work, &r, NULL);
+		db_transaction(c->d->db, DB_SHARED, refusal_work, &r, NULL);
 }
 
 /* Failures of the DERG itself are no refusals. */
@@ -221,6 +227,25 @@ static bool is_refusal(int ret)
 	}
 }
 
+/* Where the HSM fails because of what was decided meanwhile, that is what is said. */
+static int check_and_seal(struct release_case *c, struct erot_error *err)
+{
+	struct db *db = c->d->db;
+	struct erot_error why;
+	int ret, refused;
+
+	ret = db_transaction(db, DB_READ, check_work, c, err);
+	if (ret || c->again)
+		return ret;
+	ret = seal(c, &c->sealed, err);
+	if (!ret)
+		return 0;
+	refused = db_transaction(db, DB_READ, check_work, c, &why);
+	if (refused)
+		*err = why;
+	return refused ?: ret;
+}
+
 int derg_release(struct derg *d, const struct derg_release_request *in, uint64_t now,
 		 struct erot_release *out, struct erot_error *err)
 {
@@ -230,7 +255,9 @@ int derg_release(struct derg *d, const struct derg_release_request *in, uint64_t
 
 	ret = release_open(&c, &why);
 	if (!ret) {
-		ret = db_transaction(d->db, DB_RESUME, release_work, &c, &why);
+		ret = check_and_seal(&c, &why);
+		if (!ret && !c.again)
+			ret = db_transaction(d->db, DB_RESUME | DB_SHARED, release_work, &c, &why);
 		if (ret && is_refusal(ret))
 			record_refusal(&c, &why);
 	}

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "dergd/client.h"
 #include "dergd/policies.h"
 #include "dergd/release_checks.h"
@@ -110,13 +111,37 @@ static int qualifying_data(const struct release_case *c, uint8_t out[EROT_DIGEST
 	return erot_quote_data_release(&q, out) ? erot_fail(err, EIO, "crypto", "SHA-256") : 0;
 }
 
-static int check_quote(struct db *db, struct release_case *c, struct erot_error *err)
+/*
+ * Checks run before the HSM is asked and again with what it sealed. A signature over the same bytes
+ * by the same key is as good as it was: @seen is the digest of all that it depends on besides the
+ * request. *@same: it was good.
+ */
+static int seen_before(bool verified, uint8_t seen[EROT_DIGEST_SIZE], const void *a, size_t a_len,
+		       const void *b, size_t b_len, bool *same, struct erot_error *err)
+{
+	uint8_t digest[EROT_DIGEST_SIZE];
+	struct erot_buf buf = { 0 };
+	int ret;
+
+	erot_buf_lp(&buf, a, a_len);
+	erot_buf_lp(&buf, b, b_len);
+	ret = erot_buf_done(&buf, err);
+	if (!ret && erot_sha256(buf.data, buf.len, digest))
+		ret = erot_fail(err, EIO, "crypto", "SHA-256");
+	erot_buf_free(&buf);
+	if (ret)
+		return ret;
+	*same = verified && !memcmp(seen, digest, sizeof(digest));
+	memcpy(seen, digest, sizeof(digest));
+	return 0;
+}
+
+static int verify_quote(struct release_case *c, struct erot_error *err)
 {
 	struct erot_quote_want want = { .mask = erot_policy_selection(&c->policy),
 					.pcrs = &c->in->state.pcrs };
 	int ret;
 
-	(void)db;
 	ret = qualifying_data(c, want.qualifying, err);
 	if (ret)
 		return ret;
@@ -125,6 +150,22 @@ static int check_quote(struct db *db, struct release_case *c, struct erot_error 
 					   c->in->signature, c->in->signature_len, err);
 	return erot_quote_verify(&c->in->quote, c->machine.spki, c->machine.spki_len, &want,
 				 &c->quote, err);
+}
+
+static int check_quote(struct db *db, struct release_case *c, struct erot_error *err)
+{
+	uint32_t rest[2] = { erot_policy_selection(&c->policy), c->machine.software };
+	bool same;
+	int ret;
+
+	(void)db;
+	ret = seen_before(c->quote_verified, c->quote_seen, c->machine.spki, c->machine.spki_len,
+			  rest, sizeof(rest), &same, err);
+	if (ret || same)
+		return ret;
+	ret = verify_quote(c, err);
+	c->quote_verified = !ret;
+	return ret;
 }
 
 /**
@@ -217,15 +258,6 @@ static int check_host(struct db *db, struct release_case *c, struct erot_error *
 			 erot_host_format(missing, names, sizeof(names)));
 }
 
-static X509 *column_cert(struct db_rows *rows, int column)
-{
-	const unsigned char *p;
-	size_t len;
-
-	p = db_get_blob(rows, column, &len);
-	return p ? d2i_X509(NULL, &p, len) : NULL;
-}
-
 /* The customer's consent, once more: what is in the database may have been put there. */
 static int verify_order(struct release_case *c, const void *cms, size_t cms_len, X509 *cert,
 			struct erot_order_info *o, struct erot_error *err)
@@ -249,27 +281,43 @@ static int verify_order(struct release_case *c, const void *cms, size_t cms_len,
 	return ret;
 }
 
+/* The row of the receipt; @rows has been moved to it. */
+static int check_consent(struct release_case *c, struct db_rows *rows, struct erot_error *err)
+{
+	size_t cms_len, cert_len;
+	const void *cms = db_get_blob(rows, 0, &cms_len), *der = db_get_blob(rows, 1, &cert_len);
+	const unsigned char *p = der;
+	X509 *cert = NULL;
+	bool same;
+	int ret;
+
+	if (!cms || !der)
+		return erot_fail(err, EIO, "order-customer", "record of an order is damaged");
+	ret = seen_before(c->order_verified, c->order_seen, cms, cms_len, der, cert_len, &same,
+			  err);
+	if (ret || same)
+		return ret;
+	cert = d2i_X509(NULL, &p, (long)cert_len);
+	ret = cert ? verify_order(c, cms, cms_len, cert, &c->order, err) :
+	      erot_fail(err, EIO, "order-customer", "record of an order is damaged");
+	c->order_verified = !ret;
+	X509_free(cert);
+	return ret;
+}
+
 static int check_order(struct db *db, struct release_case *c, struct erot_error *err)
 {
-	struct erot_order_info order;
 	struct db_rows *rows;
 	X509 *cert = NULL;
-	const void *cms;
 	bool found;
-	size_t len;
 	int ret, end;
 
 	ret = db_query(db, err, &rows, "SELECT order_cms, order_cert FROM receipt "
 		       "WHERE digest = $1 AND tenant = $2",
 		       DB_ARGS(db_blob(c->r.digest, EROT_DIGEST_SIZE), db_text(c->tenant)));
 	found = !ret && db_next(rows);
-	if (found) {
-		cms = db_get_blob(rows, 0, &len);
-		cert = column_cert(rows, 1);
-		ret = cms && cert ? verify_order(c, cms, len, cert, &order, err) :
-		      erot_fail(err, EIO, "order-customer", "record of an order is damaged");
-		X509_free(cert);
-	}
+	if (found)
+		ret = check_consent(c, rows, err);
 	end = db_end(rows, ret ? NULL : err);
 	if (!ret && !end && !found)
 		ret = erot_fail(err, ENOENT, "receipt-unknown",
@@ -277,7 +325,7 @@ static int check_order(struct db *db, struct release_case *c, struct erot_error 
 	if (ret || end || !attested(c))
 		return ret ?: end;
 	/* the customer must still be one: a key that was lost is removed with its client */
-	ret = client_order_cert(db, c->tenant, order.customer, &cert, err);
+	ret = client_order_cert(db, c->tenant, c->order.customer, &cert, err);
 	X509_free(cert);
 	return ret;
 }

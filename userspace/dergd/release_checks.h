@@ -24,6 +24,10 @@
  * @quote: of a TPM, verified
  * @epoch: of the receipt
  * @again: this very session has its answer, @answer
+ * @sealed: by the HSM, to become the answer
+ * @order_seen: digest of an order and its certificate that were verified; order_verified
+ * @order: what that order says
+ * @quote_seen: digest of the key and the selection that the quote was verified with; quote_verified
  */
 struct release_case {
 	struct derg *d;
@@ -40,12 +44,21 @@ struct release_case {
 	struct epoch epoch;
 	bool again;
 	struct erot_release answer;
+	struct erot_release sealed;
+	bool order_verified, quote_verified;
+	uint8_t order_seen[EROT_DIGEST_SIZE];
+	struct erot_order_info order;
+	uint8_t quote_seen[EROT_DIGEST_SIZE];
 };
 
 /* Before the transaction: is the receipt ours, and what does it say? */
 int release_open(struct release_case *c, struct erot_error *err);
 
-/* Inside it, as often as it runs. @tell NULL: stop at the first that fails. */
+/*
+ * Inside it, as often as it runs. A signature that was good is not computed again over the same
+ * bytes with the same key; what the database says is read each time. @tell NULL: stop at the first
+ * that fails.
+ */
 int release_check(struct db *db, struct release_case *c, derg_verdict_fn tell, void *ctx,
 		  struct erot_error *err);
 
