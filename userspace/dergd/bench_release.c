@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Releases a second on both databases, next to the raw rate of what the HSM does for one, by one
- * client, measured in turns: make bench BENCH=derg. Not a test. Output as bench/lib.sh has it.
+ * What the DERG does in a second for one client and for several at once, on both databases, next to
+ * what its HSM does for as many threads, measured in turns: make bench BENCH=derg. Each client is a
+ * thread with a connection of its own, as dergd's workers are; HTTP and TLS are not in it. On
+ * PostgreSQL also with two DERGs, each with an HSM helper. Not a test. Output as bench/lib.sh has
+ * it.
  */
 #include "dergd/test_database.h"
 
 #include <openssl/x509.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "dergd/bench.h"
 #include "dergd/derg_init.h"
@@ -17,9 +22,9 @@
 #include "liberot/hpke.h"
 
 #define ROUNDS	3
-#define COUNT	200	/* releases a round */
+#define COUNT	160	/* of each operation, each round */
+#define CLIENTS	16	/* at most */
 #define MODULE	"/usr/lib/softhsm/libsofthsm2.so"
-
 
 static const char manifest[] =
 	"{\"process\":{\"args\":[\"/bin/app\"]},\"erot\":{\"maxRuntime\":60,"
@@ -27,22 +32,79 @@ static const char manifest[] =
 	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}}";
 
 /**
- * struct side - one database
+ * struct item - what one client asks for
+ * @in:   for the receipt, with what is freed after it
+ */
+struct item {
+	struct derg_issued statement, receipt;
+	struct derg_receipt_request in;
+};
+
+/**
+ * struct side - one database, or two DERGs on one
+ * @a: of both; with one the second is not opened
+ * @n: DERGs
+ * @d: of each client
+ * @pk: of the key that is released without a DERG
  */
 struct side {
 	const char *name;
+	char raw[32];
 	char dir[128];
-	struct authority a;
-	struct derg d;
-	struct derg_issued receipts[COUNT];
+	struct authority a[2];
+	unsigned int n;
+	struct derg d[CLIENTS];
+	uint8_t pk[EROT_KEY_SIZE];
+	struct item items[COUNT];
 };
 
-static void check(int ret, const char *what)
+static EVP_PKEY *customer_key;
+static X509 *customer_cert;
+static uint8_t *customer_spki, customer_id[EROT_DIGEST_SIZE];
+static size_t customer_spki_len;
+
+static void check(int ret, const char *what, const struct erot_error *e)
 {
 	if (!ret)
 		return;
-	printf("# %s: %s (%s)\n", what, err.text, err.code);
+	printf("# %s: %s (%s)\n", what, e->text, e->code);
 	test_bail(what);
+}
+
+/* ---- clients */
+
+typedef void operation(struct side *s, unsigned int client, unsigned int i);
+
+/**
+ * struct phase - one operation by all clients
+ * @next: that nobody has begun
+ * @each: seconds of each
+ */
+struct phase {
+	struct side *side;
+	operation *fn;
+	atomic_uint next;
+	double each[COUNT];
+};
+
+struct client {
+	struct phase *phase;
+	unsigned int number;
+};
+
+static void *work(void *ctx)
+{
+	struct client *c = ctx;
+	struct phase *p = c->phase;
+	unsigned int i;
+	double start;
+
+	while ((i = atomic_fetch_add(&p->next, 1)) < COUNT) {
+		start = bench_now();
+		p->fn(p->side, c->number, i);
+		p->each[i] = bench_now() - start;
+	}
+	return NULL;
 }
 
 static int by_size(const void *a, const void *b)
@@ -52,71 +114,110 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* @each: seconds of COUNT operations, sorted here */
-static void tell_all(const char *side, const char *metric, int round, double each[COUNT])
+static void tell_all(const char *side, const char *metric, unsigned int clients, int round,
+		     double wall, double each[COUNT])
 {
-	char slow[64];
-	double sum = 0;
+	char name[64];
 
-	for (int i = 0; i < COUNT; i++)
-		sum += each[i];
 	qsort(each, COUNT, sizeof(each[0]), by_size);
-	snprintf(slow, sizeof(slow), "%s-p99", metric);
-	bench_tell("derg", side, metric, "1/s", round, COUNT / sum);
-	bench_tell("derg", side, slow, "ms", round, 1000 * each[COUNT * 99 / 100]);
+	snprintf(name, sizeof(name), "%s-%u", metric, clients);
+	bench_tell("derg", side, name, "1/s", round, COUNT / wall);
+	snprintf(name, sizeof(name), "%s-%u-p50", metric, clients);
+	bench_tell("derg", side, name, "ms", round, 1000 * each[COUNT / 2]);
+	snprintf(name, sizeof(name), "%s-%u-p99", metric, clients);
+	bench_tell("derg", side, name, "ms", round, 1000 * each[COUNT * 99 / 100]);
 }
 
-static void open_side(struct side *s, const char *name, const char *base, const char *url)
+/* @metric NULL: it is not told. */
+static void run_phase(struct side *s, const char *name, const char *metric, operation *fn,
+		      unsigned int clients, int round)
 {
-	struct derg_init init = { .dir = s->dir, .module = MODULE, .database = url,
-				  .open_mode = true, .name = "bench", .log_name = "bench/log" };
+	struct phase p = { .side = s, .fn = fn };
+	struct client c[CLIENTS];
+	pthread_t threads[CLIENTS];
+	double start = bench_now();
+	unsigned int i;
 
-	s->name = name;
-	snprintf(s->dir, sizeof(s->dir), "%s/derg-%s", base, name);
-	check(derg_init(&init, &err), "derg_init");
-	check(authority_open(&s->a, s->dir, &err), "authority_open");
-	check(derg_open(&s->d, &s->a, &err), "derg_open");
+	for (i = 0; i < clients; i++) {
+		c[i] = (struct client) { &p, i };
+		if (pthread_create(&threads[i], NULL, work, &c[i]))
+			test_bail("thread");
+	}
+	for (i = 0; i < clients; i++)
+		pthread_join(threads[i], NULL);
+	if (metric)
+		tell_all(name, metric, clients, round, bench_now() - start, p.each);
 }
 
-/* Everything before the release, which is not what is measured. */
-static void make_receipt(struct side *s, EVP_PKEY *key, X509 *cert, unsigned int i)
+/* ---- what they ask for */
+
+static void make_statement(struct side *s, unsigned int client, unsigned int i)
 {
 	struct derg_statement_request want = { .tenant = "default", .manifest = manifest,
-					       .manifest_len = sizeof(manifest) - 1 };
-	uint8_t *spki = NULL, *content = NULL, *env = NULL, *order = NULL, *cms = NULL;
+					       .manifest_len = sizeof(manifest) - 1,
+					       .spki = customer_spki,
+					       .spki_len = customer_spki_len };
+	struct erot_error e;
+
+	check(derg_statement(&s->d[client], &want, time(NULL), &s->items[i].statement, &e),
+	      "statement", &e);
+}
+
+/* By the customer. */
+static void make_order(struct side *s, unsigned int client, unsigned int i)
+{
+	struct item *it = &s->items[i];
+	uint8_t *content = NULL, *env = NULL, *order = NULL, *cms = NULL;
 	uint8_t content_key[32] = { 1 }, salt[EROT_SALT_SIZE] = { 2 };
-	struct derg_receipt_request in = { .customer = cert };
 	struct erot_order_info o = { .digest = { 0 } };
 	struct erot_payload_shape shape;
 	struct erot_statement_info info;
-	struct derg_issued statement;
-	size_t len, spki_len;
+	struct erot_error e;
+	size_t len;
 
-	check(erot_cert_spki(cert, &spki, &spki_len, o.customer, &err), "spki");
-	want.spki = spki;
-	want.spki_len = spki_len;
-	check(derg_statement(&s->d, &want, time(NULL), &statement, &err), "statement");
-	check(erot_cms_content(statement.cms, statement.cms_len, &content, &len, &err), "content");
-	check(erot_statement_parse(content, len, &info, &err), "parse");
-	check(erot_payload_shape(4096, &shape, &err), "shape");
+	(void)client;
+	check(erot_cms_content(it->statement.cms, it->statement.cms_len, &content, &len, &e),
+	      "content", &e);
+	check(erot_statement_parse(content, len, &info, &e), "parse", &e);
+	check(erot_payload_shape(4096, &shape, &e), "shape", &e);
+	it->in = (struct derg_receipt_request) { .customer = customer_cert };
 	check(erot_envelope_build(&shape, false, manifest, sizeof(manifest) - 1, content_key, salt,
-				  info.grant.erot_pk, info.digest, &env, &in.envelope_len, &err),
-	      "envelope");
-	check(erot_sha256(env, in.envelope_len, o.ewc), "digest");
+				  info.grant.erot_pk, info.digest, &env, &it->in.envelope_len, &e),
+	      "envelope", &e);
+	memcpy(o.customer, customer_id, sizeof(o.customer));
 	memcpy(o.statement, info.digest, sizeof(o.statement));
-	check(erot_order_build(&o, &order, &len, &err), "order");
-	check(erot_cms_sign_key(key, cert, order, len, &cms, &in.order_len, &err), "sign");
-	in.statement = statement.cms;
-	in.statement_len = statement.cms_len;
-	in.envelope = env;
-	in.order = cms;
-	check(derg_receipt(&s->d, &in, time(NULL), &s->receipts[i], &err), "receipt");
-	derg_issued_free(&statement);
-	free(spki);
+	check(erot_sha256(env, it->in.envelope_len, o.ewc), "digest", &e);
+	check(erot_order_build(&o, &order, &len, &e), "order", &e);
+	check(erot_cms_sign_key(customer_key, customer_cert, order, len, &cms, &it->in.order_len,
+				&e), "sign", &e);
+	it->in.statement = it->statement.cms;
+	it->in.statement_len = it->statement.cms_len;
+	it->in.envelope = env;
+	it->in.order = cms;
 	free(content);
-	free(env);
 	free(order);
-	free(cms);
+}
+
+static void make_receipt(struct side *s, unsigned int client, unsigned int i)
+{
+	struct item *it = &s->items[i];
+	struct erot_error e;
+
+	check(derg_receipt(&s->d[client], &it->in, time(NULL), &it->receipt, &e), "receipt", &e);
+}
+
+static void release(struct side *s, unsigned int client, unsigned int i)
+{
+	struct derg_release_request in = { .tenant = "default" };
+	struct erot_release out;
+	struct erot_error e;
+	uint8_t sk[32];
+
+	if (erot_hpke_keypair(sk, in.session_pk) || erot_hpke_keypair(sk, in.state.boot_key))
+		test_bail("key");
+	in.receipt = s->items[i].receipt.cms;
+	in.receipt_len = s->items[i].receipt.cms_len;
+	check(derg_release(&s->d[client], &in, time(NULL), &out, &e), "release", &e);
 }
 
 static int newest(struct db *db, void *ctx, struct erot_error *e)
@@ -124,90 +225,196 @@ static int newest(struct db *db, void *ctx, struct erot_error *e)
 	return log_size(db, ctx, e);
 }
 
-/* Releases alone, or with the proof that an answer carries. */
-static void release_all(struct side *s, bool prove, int round)
+/* With the proof that an answer carries. */
+static void release_prove(struct side *s, unsigned int client, unsigned int i)
 {
-	double each[COUNT], start;
-	struct derg_release_request in = { .tenant = "default" };
-	struct erot_release out;
-	uint8_t sk[32];
-	int i;
+	struct derg *d = &s->d[client];
+	struct erot_buf proof = { 0 };
+	struct erot_error e;
+	uint64_t size = 0;
 
-	check(erot_hpke_keypair(sk, in.session_pk), "key");
-	check(erot_hpke_keypair(sk, in.state.boot_key), "key");
-	for (i = 0; i < COUNT; i++) {
-		start = bench_now();
-		in.receipt = s->receipts[i].cms;
-		in.receipt_len = s->receipts[i].cms_len;
-		check(derg_release(&s->d, &in, time(NULL), &out, &err), "release");
-		if (prove) {
-			struct erot_buf proof = { 0 };
-			uint64_t size = 0;
-
-			check(db_transaction(s->d.db, DB_READ, newest, &size, &err), "size");
-			check(log_prove(s->a.log, s->d.db, size - 1, &proof, &err), "proof");
-			erot_buf_free(&proof);
-		}
-		each[i] = bench_now() - start;
-	}
-	tell_all(s->name, prove ? "release-proof" : "release", round, each);
-	for (i = 0; i < COUNT; i++)
-		derg_issued_free(&s->receipts[i]);
+	release(s, client, i);
+	check(db_transaction(d->db, DB_READ, newest, &size, &e), "size", &e);
+	check(log_prove(d->a->log, d->db, size - 1, &proof, &e), "proof", &e);
+	erot_buf_free(&proof);
 }
 
-static void raw(struct side *s, int round)
+static int append_work(struct db *db, void *ctx, struct erot_error *e)
 {
-	double each[COUNT], start;
-	uint8_t seed[EROT_DIGEST_SIZE] = { 3 };
+	uint8_t subject[EROT_DIGEST_SIZE] = { 0 };
+
+	memcpy(subject, ctx, sizeof(unsigned int));
+	return derg_record(db, "default", EROT_LOG_REFUSAL, subject, 1, "{}", 2, NULL, e);
+}
+
+static void append(struct side *s, unsigned int client, unsigned int i)
+{
+	struct erot_error e;
+
+	check(db_transaction(s->d[client].db, DB_SHARED, append_work, &i, &e), "append", &e);
+}
+
+static void end_item(struct side *s, unsigned int client, unsigned int i)
+{
+	struct item *it = &s->items[i];
+
+	(void)client;
+	free((void *)it->in.envelope);
+	free((void *)it->in.order);
+	derg_issued_free(&it->statement);
+	derg_issued_free(&it->receipt);
+}
+
+/* ---- the HSM alone */
+
+static void raw_label(char label[EPOCH_ROOT_MAX])
+{
 	struct epoch e = { .tenant = "default", .number = 1 };
-	struct hsm_release req = { .derg_time = 1, .valid_seconds = 1, .max_runtime = 1 };
-	struct erot_release out;
-	char label[EPOCH_ROOT_MAX];
-	uint8_t sk[32];
-	int i;
 
 	epoch_root(&e, label);
-	check(erot_hpke_keypair(sk, req.session_pk), "key");
-	check(erot_hpke_keypair(sk, req.boot_pk), "key");
-	check(hsm_derive(&s->a.hsm, label, seed, req.pk, &err), "derive");
-	for (i = 0; i < COUNT; i++) {
-		start = bench_now();
-		check(hsm_release(&s->a.hsm, label, seed, &req, &out, &err), "raw release");
-		each[i] = bench_now() - start;
-	}
-	tell_all("hsm", "release", round, each);
+}
+
+static const uint8_t seed[EROT_DIGEST_SIZE] = { 3 };
+
+static void raw_derive(struct side *s, unsigned int client, unsigned int i)
+{
+	char label[EPOCH_ROOT_MAX];
+	uint8_t pk[EROT_KEY_SIZE];
+	struct erot_error e;
+
+	(void)i;
+	raw_label(label);
+	check(hsm_derive(&s->d[client].a->hsm, label, seed, pk, &e), "raw derivation", &e);
+}
+
+/* A DigestInfo of SHA-256, as the signature of a statement or receipt has it. */
+static void raw_sign(struct side *s, unsigned int client, unsigned int i)
+{
+	static const uint8_t info[51] = { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48,
+					  0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04,
+					  0x20 };
+	uint8_t sig[384];
+	struct erot_error e;
+
+	(void)i;
+	check(hsm_sign(&s->d[client].a->hsm, DERG_RECEIPT_KEY, info, sizeof(info), sig,
+		       sizeof(sig), &e), "raw signature", &e);
+}
+
+static void raw_statement(struct side *s, unsigned int client, unsigned int i)
+{
+	raw_derive(s, client, i);
+	raw_sign(s, client, i);
+}
+
+static void raw_release(struct side *s, unsigned int client, unsigned int i)
+{
+	struct hsm_release req = { .derg_time = 1, .valid_seconds = 1, .max_runtime = 1 };
+	char label[EPOCH_ROOT_MAX];
+	struct erot_release out;
+	struct erot_error e;
+	uint8_t sk[32];
+
+	(void)i;
+	raw_label(label);
+	memcpy(req.pk, s->pk, sizeof(req.pk));
+	if (erot_hpke_keypair(sk, req.session_pk) || erot_hpke_keypair(sk, req.boot_pk))
+		test_bail("key");
+	check(hsm_release(&s->d[client].a->hsm, label, seed, &req, &out, &e), "raw release", &e);
+}
+
+static void raw_checkpoint(struct side *s, unsigned int client, unsigned int i)
+{
+	uint8_t sig[64];
+	struct erot_error e;
+
+	(void)i;
+	check(hsm_ed25519_sign(&s->d[client].a->hsm, LOG_KEY, manifest, sizeof(manifest), sig, &e),
+	      "raw checkpoint", &e);
+}
+
+/* ---- all of it */
+
+static void open_side(struct side *s, const char *name, const char *base, const char *url,
+		      unsigned int n)
+{
+	struct derg_init init = { .dir = s->dir, .module = MODULE, .database = url,
+				  .open_mode = true, .name = "bench", .log_name = "bench/log" };
+	char label[EPOCH_ROOT_MAX];
+	unsigned int i;
+
+	s->name = name;
+	snprintf(s->raw, sizeof(s->raw), "hsm-%s", name);
+	s->n = n;
+	snprintf(s->dir, sizeof(s->dir), "%s/derg-%s", base, name);
+	check(derg_init(&init, &err), "derg_init", &err);
+	for (i = 0; i < n; i++)
+		check(authority_open(&s->a[i], s->dir, &err), "authority_open", &err);
+	for (i = 0; i < CLIENTS; i++)
+		check(derg_open(&s->d[i], &s->a[i % n], &err), "derg_open", &err);
+	raw_label(label);
+	check(hsm_derive(&s->a[0].hsm, label, seed, s->pk, &err), "derive", &err);
+}
+
+static void close_side(struct side *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < CLIENTS; i++)
+		derg_close(&s->d[i]);
+	for (i = 0; i < s->n; i++)
+		authority_close(&s->a[i]);
+}
+
+static void measure(struct side *s, unsigned int clients, int round)
+{
+	run_phase(s, s->name, "statement", make_statement, clients, round);
+	run_phase(s, s->raw, "statement", raw_statement, clients, round);
+	run_phase(s, NULL, NULL, make_order, 2, round);
+	run_phase(s, s->name, "receipt", make_receipt, clients, round);
+	run_phase(s, s->raw, "receipt", raw_sign, clients, round);
+	run_phase(s, s->name, "release", release, clients, round);
+	run_phase(s, s->raw, "release", raw_release, clients, round);
+	run_phase(s, NULL, NULL, end_item, 1, round);
+	run_phase(s, NULL, NULL, make_statement, 2, round);
+	run_phase(s, NULL, NULL, make_order, 2, round);
+	run_phase(s, NULL, NULL, make_receipt, 2, round);
+	run_phase(s, s->name, "release-proof", release_prove, clients, round);
+	run_phase(s, NULL, NULL, end_item, 1, round);
+	run_phase(s, s->name, "append", append, clients, round);
+	run_phase(s, s->raw, "checkpoint", raw_checkpoint, clients, round);
 }
 
 int main(void)
 {
-	static struct side sides[2];
+	static const unsigned int clients[] = { 1, 4, 16 };
+	static struct side sides[3];
 	struct test_base base;
-	EVP_PKEY *key;
-	X509 *cert;
-	int round, i, j, prove;
+	int round, i;
+	size_t c;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	test_base_start(&base);
-	check(erot_rsa_generate(&key, &err), "key");
-	check(erot_cert_self_signed(key, "bench", 1, &cert, &err), "certificate");
-	for (i = 0; i < 2; i++)
-		open_side(&sides[i], test_backends[i], base.dir, base.urls[i]);
-	for (round = 1; round <= ROUNDS; round++) {
-		for (prove = 0; prove < 2; prove++) {
-			for (i = 0; i < 2; i++) {
-				for (j = 0; j < COUNT; j++)
-					make_receipt(&sides[i], key, cert, j);
-				release_all(&sides[i], prove, round);
-			}
-		}
-		raw(&sides[round % 2], round);
-	}
-	for (i = 0; i < 2; i++) {
-		derg_close(&sides[i].d);
-		authority_close(&sides[i].a);
-	}
-	X509_free(cert);
-	EVP_PKEY_free(key);
+	check(erot_rsa_generate(&customer_key, &err), "key", &err);
+	check(erot_cert_self_signed(customer_key, "bench", 1, &customer_cert, &err), "certificate",
+	      &err);
+	check(erot_cert_spki(customer_cert, &customer_spki, &customer_spki_len, customer_id, &err),
+	      "spki", &err);
+	open_side(&sides[0], "sqlite", base.dir, base.urls[0], 1);
+	test_new_database(&base, "one");
+	open_side(&sides[1], "postgresql", base.dir, base.urls[1], 1);
+	test_new_database(&base, "two");
+	open_side(&sides[2], "postgresql-two", base.dir, base.urls[1], 2);
+	for (round = 1; round <= ROUNDS; round++)
+		for (c = 0; c < sizeof(clients) / sizeof(clients[0]); c++)
+			for (i = 0; i < 3; i++)
+				if (i < 2 || clients[c] > 1)
+					measure(&sides[i], clients[c], round);
+	for (i = 0; i < 3; i++)
+		close_side(&sides[i]);
+	free(customer_spki);
+	X509_free(customer_cert);
+	EVP_PKEY_free(customer_key);
 	test_base_stop(&base);
 	return 0;
 }
