@@ -18,7 +18,11 @@ def read(text, pattern, other, metric=None, **target):
     return Row(text, ("read", "erot", pattern), ("read", other, metric or pattern), **target)
 
 
-def rows(cpus):
+def sized(text, size, other, metric="released-to-first", theirs="first", **target):
+    return Row(text % size, ("size", "erot-" + size, metric), ("size", other, theirs), **target)
+
+
+def rows(cpus, sizes):
     many = str(cpus)
     out = [
         launch("release to first instruction, bubblewrap", "released-to-first", "bubblewrap", most=1.0),
@@ -32,6 +36,17 @@ def rows(cpus):
     out += [Row("  of it: %s" % step, ("launch", "erot", "phase-" + step)) for step in (
         "request", "session", "released", "provisioned", "started", "attached", "bound", "mounted",
         "exec", "first")]
+    for size in sizes:
+        if size != sizes[0]:
+            out += [
+                sized("release to first instruction: %%s MiB, %s MiB" % sizes[0], size,
+                      "erot-" + sizes[0], theirs="released-to-first", most=1.1),
+                sized("  whole command: %%s MiB, %s MiB" % sizes[0], size, "erot-" + sizes[0], "first"),
+            ]
+        out += [
+            sized("release to first instruction: %s MiB, dm and bubblewrap", size, "dm-" + size),
+            sized("release to first instruction: %s MiB, age, tar and bubblewrap", size, "age-" + size),
+        ]
     out += [
         read("read in sequence, gcm+sha256", "seq-1", "gcm+sha256", least=0.85),
         read("read in sequence, dm-verity on dm-crypt", "seq-1", "dm", least=1.0),

@@ -3,7 +3,7 @@
 #
 # What the guest of the benchmarks has more; sourced by qemu-test/image.sh.
 
-PROGRAMS+=(bwrap crun runc cryptsetup veritysetup)
+PROGRAMS+=(bwrap crun runc cryptsetup veritysetup age tar)
 MODULES+=(dm-crypt dm-verity xts)
 
 more()

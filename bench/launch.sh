@@ -50,4 +50,4 @@ crun $(command -v crun) run --bundle $work/bundle c%r
 runc $(command -v runc) run --bundle $work/bundle r%r
 erot $(command -v erotctl) run -v --socket $work/erotd.sock --payload /world/launch/payload /world/launch/%r.ewc /world/launch/%r.receipt
 END
-/bench/launch "$rounds" ways >&3
+/bench/launch launch "$rounds" ways >&3

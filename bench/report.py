@@ -56,7 +56,8 @@ def verdict(row, value):
 
 def reduce(samples, cpus):
     out = []
-    for row in compare.rows(cpus):
+    sizes = sorted({case.split("-")[1] for bench, case, _ in samples if bench == "size"}, key=int)
+    for row in compare.rows(cpus, sizes):
         if row.ours not in samples or (row.theirs and row.theirs not in samples):
             continue
         unit, ours = samples[row.ours]

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # run.sh [NAME...]: the benchmarks, or those that are named: of the module in a guest (launch,
-# read), of the programs on this host (pack, derg, log). Table on stdout, everything in results/.
+# read, size), of the programs on this host (pack, derg, log). Table on stdout, everything in results/.
 # On a machine that does other work at the same time only the ratios mean something.
 #
 # BENCH_ROUNDS (5)  repetitions after one to warm up; derg and log have their own
 # BENCH_STEADY      not empty: the guest has one processor, whose clock counts instructions, so that
 #                   the figures are the same on a busy host; what runs beside something else is not
 # BENCH_MB (8)      read from in each measurement; more where the guest is not emulated
+# BENCH_SIZES ("16 256 2048") MiB of the images of size; disk space is needed for four times the largest
+# BENCH_DECRYPT (16) MiB of the largest image that is decrypted whole for comparison
 # BENCH_ENTRIES (10000000) of the long log, or as many as go in within four minutes
 
 set -euo pipefail
@@ -16,7 +18,7 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$(realpath -m "${BUILD:-$top/build}")
 results=$top/results
-IN_GUEST=" launch read "
+IN_GUEST=" launch read size "
 ON_HOST=" pack derg log "
 # shellcheck source=../qemu-test/scratch.sh
 . "$top/qemu-test/scratch.sh"
@@ -54,7 +56,7 @@ in_guest()
 	export KVER=$kver
 	TMPDIR=$work scratch_run "$top/qemu-test/image.sh" "$kver" "$work/image" "$top/bench/image.sh"
 	mkdir "$work/world"
-	scratch_run "$top/bench/world.sh" "$work/world" "$work/world.img" "${guest[@]}"
+	TMPDIR=$work scratch_run "$top/bench/world.sh" "$work/world" "$work/world.img" "${guest[@]}"
 	scratch_run "$top/qemu-test/run.sh" -m "${BENCH_MEMORY:-3072}" --append erot.open=1 \
 		--disk "$work/world.img" --timeout "${BENCH_LIMIT:-3600}" --image "$work/image" \
 		--name bench --result "$work/samples" ${BENCH_STEADY:+--steady} \

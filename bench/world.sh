@@ -3,7 +3,8 @@
 #
 # world.sh DIR DISK NAME...: what the measurements need from a provider and a customer, made in DIR
 # by the real tools on this host, where they are not emulated, and put on a disk for the guest: the
-# DERG with its token, packed workloads, and an envelope and a receipt for every launch.
+# DERG with its token, packed workloads, and an envelope and a receipt for every launch. What is large
+# goes to the disk at once and is removed, so that it never takes its room twice for long.
 
 set -euo pipefail
 
@@ -14,6 +15,43 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 build=$(realpath -m "${BUILD:-$top/build}")
 export PATH=$build:/usr/sbin:$PATH
 rounds=${BENCH_ROUNDS:-5}
+
+die()
+{
+	echo "world: $*" >&2
+	exit 1
+}
+
+# the room that is not used takes none
+disk_begin()
+{
+	local size mb=$((${BENCH_MB:-8} * 8 + 1024))
+
+	for size in ${BENCH_SIZES:-16 256 2048}; do
+		mb=$((mb + 4 * size))
+	done
+	truncate -s "${mb}M" "$disk"
+	mke2fs -q -F -t ext4 -O '^has_journal' -E root_owner=0:0 -m 0 -N 8192 "$disk"
+}
+
+# disk_put: files and directories, each after the one that it lies in, one a line on stdin
+declare -A made
+disk_put()
+{
+	local path
+
+	while read -r path; do
+		if [ ! -d "$path" ]; then
+			echo "write \"$path\" \"$path\""
+		elif [ -z "${made[$path]:-}" ]; then
+			echo "mkdir \"$path\""
+			made[$path]=1
+		fi
+	done >"$dir.commands"
+	debugfs -w -f "$dir.commands" "$disk" >/dev/null 2>"$dir.errors"
+	# its status is 0 in any case
+	! sed '/^debugfs [0-9]/d' "$dir.errors" | grep . >&2 || die "debugfs: see above"
+}
 
 begin()
 {
@@ -56,10 +94,12 @@ tree()
 	[ "$3" -eq 0 ] || head -c $(($3 << 20)) /dev/urandom >"$1/root/data/big"
 }
 
-# peer NAME: the same tree under dm-verity on dm-crypt: NAME/crypt, NAME/tree, NAME/hash
+# peer NAME [LAST]: the same tree under dm-verity on dm-crypt: NAME/crypt, NAME/tree, NAME/hash; nobody
+# needs the tree itself after the last
 peer()
 {
 	mkfs.erofs --quiet -E noinline_data "$1/image" "$1/root" >/dev/null
+	[ -z "${2:-}" ] || rm -r "$1/root"
 	truncate -s %4096 "$1/image"
 	veritysetup format "$1/image" "$1/tree" | sed -n 's/^Root hash:[[:space:]]*//p' >"$1/hash"
 	"$top/bench/xts.py" disk.key "$1/image" "$1/crypt"
@@ -81,13 +121,36 @@ world_read()
 	peer read
 }
 
+# the launch whose image has all these sizes, next to it for dm, and to be decrypted first
+world_size()
+{
+	local size name
+
+	age-keygen -o age.key 2>/dev/null
+	for size in ${BENCH_SIZES:-16 256 2048}; do
+		name=size-$size
+		tree "$name" first "$size"
+		pack "$name" 64 '["/bin/first"]' $((rounds + 1))
+		printf '%s\n' "$name" "$name/payload" "$name"/*.ewc "$name"/*.receipt | disk_put
+		rm "$name/payload"
+		if [ "$size" -le "${BENCH_DECRYPT:-16}" ]; then
+			tar -C "$name/root" -cf - . | age -e -r "$(age-keygen -y age.key)" >"$name/age"
+			echo "$name/age" | disk_put
+			rm "$name/age"
+		fi
+		peer "$name" last
+		printf '%s\n' "$name"/{crypt,tree,hash} | disk_put
+		rm -r "$name"
+	done
+}
+
 cd "$dir"
+disk_begin
 begin
 head -c 64 /dev/urandom >disk.key
 for name in "$@"; do
 	case $name in
-	launch | read) "world_$name" ;;
+	launch | read | size) "world_$name" ;;
 	esac
 done
-truncate -s "$(($(du -sm . | cut -f 1) * 11 / 10 + 16))M" "$disk"
-mke2fs -q -F -t ext4 -O '^has_journal' -E root_owner=0:0 -m 0 -d . "$disk"
+find . -mindepth 1 -printf '%P\n' | disk_put

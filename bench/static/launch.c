@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * launch ROUNDS FILE: starts workloads and tells how long they took. Each line of FILE is a way to
- * start one: a name, then the command. In the command %r stands for the number of the round; a
- * command that begins with @ is not executed as it is but in seven new namespaces, which this
+ * launch NAME ROUNDS FILE: starts workloads and tells how long they took. Each line of FILE is a
+ * way to start one: a name, then the command. In the command %r stands for the number of the round;
+ * a command that begins with @ is not executed as it is but in seven new namespaces, which this
  * program makes for it. The ways take turns. Round 0 is for warming up and is not told.
  *
  * The workload (first.c) writes to stdout when it began. What the command writes to stderr is
- * searched for the times that `erotctl run -v` tells. Output: one JSON object a line, as
- * bench/report.py reads them; microseconds since just before the fork, or since the step before.
+ * searched for the times that `erotctl run -v` tells. Output: one JSON object a line, of the
+ * benchmark NAME, as bench/report.py reads them; microseconds since just before the fork, or since
+ * the step before.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -173,10 +174,12 @@ static void run(struct run *r, const char *command, unsigned int round)
 	close(err[0]);
 }
 
+static const char *bench;
+
 static void tell(const char *way, const char *what, unsigned int round, uint64_t from, uint64_t to)
 {
-	printf("{\"bench\":\"launch\",\"case\":\"%s\",\"metric\":\"%s\",\"unit\":\"us\","
-	       "\"round\":%u,\"value\":%.1f}\n", way, what, round,
+	printf("{\"bench\":\"%s\",\"case\":\"%s\",\"metric\":\"%s\",\"unit\":\"us\","
+	       "\"round\":%u,\"value\":%.1f}\n", bench, way, what, round,
 	       ((double)to - (double)from) / 1000);
 }
 
@@ -211,12 +214,13 @@ int main(int argc, char **argv)
 	static struct run r;
 	unsigned int n, i, round, rounds;
 
-	if (argc != 3) {
-		fputs("usage: launch ROUNDS FILE\n", stderr);
+	if (argc != 4) {
+		fputs("usage: launch NAME ROUNDS FILE\n", stderr);
 		return 2;
 	}
-	rounds = (unsigned int)strtoul(argv[1], NULL, 10);
-	n = read_ways(argv[2], ways);
+	bench = argv[1];
+	rounds = (unsigned int)strtoul(argv[2], NULL, 10);
+	n = read_ways(argv[3], ways);
 	for (round = 0; round <= rounds; round++) {
 		for (i = 0; i < n; i++) {
 			run(&r, ways[i].command, round);
