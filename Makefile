@@ -302,10 +302,14 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/fuzz/%.o $(BUILD)/liberot.a $(BUILD)/libcom
 $(BUILD)/fuzz-launch: $(BUILD)/obj/fuzz/seeds/launch.o $(LIBA)
 	$(link)
 
-# ---- benchmarks
+# ---- benchmarks: bench/static/*.c stand alone, bench/*.c use what the tests of the module share
 
-BENCHES	:= $(patsubst bench/static/%.c,$(BUILD)/bench/bin/%,$(wildcard bench/static/*.c))
+MODULEBENCHES := $(patsubst bench/%.c,$(BUILD)/bench/bin/%,$(wildcard bench/*.c))
+BENCHES	:= $(MODULEBENCHES) $(patsubst bench/static/%.c,$(BUILD)/bench/bin/%,$(wildcard bench/static/*.c))
 BENCHMOD = $(BUILD)/bench/module-$(KVER)
+
+$(MODULEBENCHES): $(BUILD)/bench/bin/%: $(BUILD)/obj/bench/%.o $(BUILD)/libselftest.a $(LIBA)
+	$(link)
 
 $(BUILD)/bench/bin/%: bench/static/%.c
 	@mkdir -p $(@D)

@@ -15,8 +15,13 @@ model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
 memory=$(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo)
 accel=hardware
 [[ $model != *TCG* ]] || accel="software emulation (QEMU TCG${BENCH_STEADY:+, clock of instructions})"
-printf '{"env":{"accel":"%s","kernel":"%s","cpus":%d,"cpu":"%s","flags":"%s","memory_mb":%d}}\n' "$accel" "$(uname -r)" \
-	"$(nproc)" "$model" "${crypto% }" $((memory / 1024)) >>"$EROT_RESULT"
+if [ -n "${BENCH_APART:-}" ]; then
+	printf '{"env":{"%s":"%s, %d processor, kernel %s"}}\n' "$(IFS=+ && echo "$*")" "$accel" "$(nproc)" \
+		"$(uname -r)"
+else
+	printf '{"env":{"accel":"%s","kernel":"%s","cpus":%d,"cpu":"%s","flags":"%s","memory_mb":%d}}\n' \
+		"$accel" "$(uname -r)" "$(nproc)" "$model" "${crypto% }" $((memory / 1024))
+fi >>"$EROT_RESULT"
 
 modprobe loop
 mkdir -p /world /var/tmp

@@ -11,6 +11,8 @@ more()
 	mkdir -p "$root/bench" "$root/lib/modules/$kver/updates"
 	cp "$top"/bench/*.sh "$root/bench/"
 	cp "$build"/bench/bin/* "$root/bench/"
+	closure "$build"/bench/bin/*
+	ln -s ../selftests/workload "$root/bench/workload"
 	strip --strip-debug -o "$root/lib/modules/$kver/updates/bench_raw.ko" \
 		"$build/bench/module-$kver/bench_raw.ko"
 }

@@ -21,6 +21,15 @@ die()
 	exit 1
 }
 
+# what the benchmarks that are written in C share with the module's tests: keys, which are made on the
+# host because the guest would take long, and the machine
+bench_fixture()
+{
+	[ -e /var/tmp/erot-fixture ] || cp -r /world/fixture /var/tmp/erot-fixture
+	chmod 700 /var/tmp/erot-fixture
+	cp /world/machine.spki /root/machine.spki
+}
+
 # erotd with the provider's command; socket and payloads have the names that launches use
 bench_erotd()
 {

@@ -106,6 +106,18 @@ peer()
 	rm "$1/image"
 }
 
+# keys of the tests' own provider
+world_fixture()
+{
+	local key
+
+	[ ! -e fixture ] || return 0
+	mkdir fixture
+	for key in key other; do
+		openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out "fixture/$key.pem" 2>/dev/null
+	done
+}
+
 world_launch()
 {
 	tree launch first 0
@@ -151,6 +163,7 @@ head -c 64 /dev/urandom >disk.key
 for name in "$@"; do
 	case $name in
 	launch | read | size) "world_$name" ;;
+	death | scale) world_fixture ;;
 	esac
 done
 find . -mindepth 1 -printf '%P\n' | disk_put

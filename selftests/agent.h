@@ -18,6 +18,7 @@ enum agent_op {
 	AGENT_CANARY,		/* fill @off bytes with a pattern, and touch them again and again */
 	AGENT_ABORT,
 	AGENT_ASIDE,		/* AGENT_READ by a child, which tells nothing */
+	AGENT_LAST,		/* answer: CLOCK_BOOTTIME in ns, 8 bytes; then _exit(0) */
 };
 
 /**
