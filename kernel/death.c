@@ -122,8 +122,8 @@ bool erot_session_doom(struct erot_session *s, enum erot_end end)
  * erot_session_wipe - zero every key but the evidence key and kill the sandbox
  * @s: doomed
  *
- * When it returns the keys are gone, whoever wiped them. Waits for readers to
- * finish at most one chunk each; never for file I/O.
+ * When it returns the keys are gone, whoever wiped them. Waits for readers and those who help them
+ * to finish at most one chunk each; never for file I/O.
  */
 void erot_session_wipe(struct erot_session *s)
 {

@@ -47,7 +47,7 @@ struct erot_image *erot_image_alloc(struct rw_semaphore *keys)
 /* Whole pages, since the next size of kmalloc() is twice a chunk. */
 u8 *erot_image_buf_alloc(gfp_t gfp)
 {
-	return alloc_pages_exact(EROT_CHUNK_STRIDE, gfp);
+	return alloc_pages_exact(sizeof(struct reader_mem), gfp);
 }
 
 void erot_image_buf_free(u8 *buf)
@@ -55,7 +55,7 @@ void erot_image_buf_free(u8 *buf)
 	if (!buf)
 		return;
 	memzero_explicit(buf, EROT_CHUNK_STRIDE);
-	free_pages_exact(buf, EROT_CHUNK_STRIDE);
+	free_pages_exact(buf, sizeof(struct reader_mem));
 }
 
 /* Nobody reads any more, or ever did. */

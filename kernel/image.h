@@ -17,6 +17,9 @@ struct iov_iter;
 struct rw_semaphore;
 struct super_block;
 
+int erot_image_batch_init(void);
+void erot_image_batch_exit(void);
+
 struct erot_image *erot_image_alloc(struct rw_semaphore *keys);
 void erot_image_free(struct erot_image *img);
 

@@ -8,8 +8,9 @@
  *
  * and death takes the keys lock for writing, so after it no reader has a key
  * and none hands out plaintext. Decrypted is in place, and then copied, or straight to the pages of
- * the one who asked where they take a whole chunk: these are locked and not up to date, so that
- * nobody looks at them before the chunk was found to be right; what was not is wiped.
+ * the one who asked where they take a whole chunk, of several on other processors as well
+ * (image_batch.c): these are locked and not up to date, so that nobody looks at them before all
+ * that was asked for was found to be right; what was not is wiped, and if anything was not, all.
  */
 #include <crypto/utils.h>
 #include <linux/align.h>
@@ -26,18 +27,6 @@
 #include "image_parts.h"
 #include "secret.h"
 #include "stats.h"
-
-/**
- * struct pages - where the plaintext of a whole chunk goes, other than the reader's buffer
- * @n:    parts
- * @part: their addresses
- * @sg:   the same for the cipher
- */
-struct pages {
-	unsigned int n;
-	struct kvec part[EROT_VERITY_PARTS];
-	struct scatterlist sg[EROT_VERITY_PARTS];
-};
 
 /*
  * Another one, unless there are enough; without memory there is none. The workload is charged for
@@ -69,8 +58,8 @@ static void reader_add(struct erot_image *img)
 		erot_image_buf_free(new.buf);
 }
 
-/* NULL when the task was killed before one was idle: all may wait for a disk that hangs. */
-static struct reader *reader_get(struct erot_image *img, u64 chunk)
+/* NULL when none is idle, and no other one can be had. */
+static struct reader *reader_try(struct erot_image *img, u64 chunk)
 {
 	struct reader *r, *best = NULL;
 
@@ -78,12 +67,6 @@ static struct reader *reader_get(struct erot_image *img, u64 chunk)
 	if (list_empty(&img->idle) && img->nreaders < img->max_readers) {
 		spin_unlock(&img->lock);
 		reader_add(img);
-		spin_lock(&img->lock);
-	}
-	while (list_empty(&img->idle)) {
-		spin_unlock(&img->lock);
-		if (wait_event_killable(img->wait, !list_empty_careful(&img->idle)))
-			return NULL;
 		spin_lock(&img->lock);
 	}
 	/* the one with this chunk, else one that has none, else the one that was idle longest */
@@ -95,12 +78,30 @@ static struct reader *reader_get(struct erot_image *img, u64 chunk)
 		if (!best || READ_ONCE(best->valid))
 			best = r;
 	}
-	list_del(&best->list);
+	if (best)
+		list_del(&best->list);
 	spin_unlock(&img->lock);
 	return best;
 }
 
-static void reader_put(struct erot_image *img, struct reader *r)
+/*
+ * NULL when the task was killed before one was idle: all may wait for a disk that hangs. Nobody
+ * waits for a reader who has one: of this read's own, helpers give back what they have.
+ */
+static struct reader *reader_get(struct erot_image *img, struct erot_image_batch *b, u64 chunk)
+{
+	struct reader *r;
+
+	while (!(r = reader_try(img, chunk))) {
+		if (erot_image_batch_step(b))
+			continue;
+		if (wait_event_killable(img->wait, !list_empty_careful(&img->idle)))
+			return NULL;
+	}
+	return r;
+}
+
+void erot_image_reader_put(struct erot_image *img, struct reader *r)
 {
 	spin_lock(&img->lock);
 	list_add(&r->list, &img->idle);
@@ -211,36 +212,69 @@ static int compare(struct erot_image *img, const struct kvec *parts, unsigned in
 	return crypto_memneq(got, hash, sizeof(got)) ? -EBADMSG : 0;
 }
 
-/*
- * Fetches, decrypts and compares one whole chunk. On success the keys are held for reading and the
- * plaintext is in @p, or in the reader's buffer if that is NULL.
+/**
+ * erot_image_unseal - authenticate, decrypt and compare one whole chunk
+ * @img:   keys held for reading
+ * @r:     has the ciphertext
+ * @chunk: its number
+ * @p:     where the plaintext goes, or NULL: in place
+ * @hash:  that it must have
+ *
+ * Waits for nothing. What is not right is wiped, wherever it is.
+ *
+ * Return: 0, -EBADMSG, -ESHUTDOWN for a dead session.
  */
-static int load(struct erot_image *img, struct reader *r, u64 chunk, struct pages *p,
-		const u8 hash[EROT_DIGEST_SIZE], u64 *bad)
+int erot_image_unseal(struct erot_image *img, struct reader *r, u64 chunk, struct pages *p,
+		      const u8 hash[EROT_DIGEST_SIZE])
 {
 	const struct kvec whole = EROT_PART(r->buf, EROT_CHUNK_SIZE);
 	int err;
 
-	WRITE_ONCE(r->valid, false);
-	err = erot_image_fetch(img, r, chunk);
-	down_read(img->keys);
-	if (!err && !img->aead)
-		err = -ESHUTDOWN;
-	if (!err)
-		err = erot_image_decrypt(img, r, chunk, p ? p->sg : NULL);
+	lockdep_assert_held_read(img->keys);
+	err = img->aead ? erot_image_decrypt(img, r, chunk, p ? p->sg : NULL) : -ESHUTDOWN;
 	if (!err)
 		err = compare(img, p ? p->part : &whole, p ? p->n : 1, hash);
 	if (err) {
-		if (err == -EBADMSG)
-			*bad = chunk;
 		memzero_explicit(r->buf, EROT_CHUNK_STRIDE);
 		if (p)
 			pages_wipe(p);
+	}
+	return err;
+}
+
+/* To the reader's buffer, where nothing is known to be until it has ended. */
+static int fetch(struct erot_image *img, struct reader *r, u64 chunk)
+{
+	int err;
+
+	WRITE_ONCE(r->valid, false);
+	err = erot_image_fetch(img, r, chunk);
+	if (err)
+		memzero_explicit(r->buf, EROT_CHUNK_STRIDE);
+	return err;
+}
+
+/*
+ * Fetches, decrypts and compares one whole chunk, in place. On success the keys are held for
+ * reading.
+ */
+static int load(struct erot_image *img, struct reader *r, u64 chunk,
+		const u8 hash[EROT_DIGEST_SIZE], u64 *bad)
+{
+	int err;
+
+	*bad = chunk;
+	err = fetch(img, r, chunk);
+	if (err)
+		return err;
+	down_read(img->keys);
+	err = erot_image_unseal(img, r, chunk, NULL, hash);
+	if (err) {
 		up_read(img->keys);
 		return err;
 	}
 	r->chunk = chunk;
-	WRITE_ONCE(r->valid, !p);
+	WRITE_ONCE(r->valid, true);
 	return 0;
 }
 
@@ -280,8 +314,8 @@ static int expected(struct erot_image *img, struct reader *r, unsigned int level
 		return err;
 	if (!room)
 		spare = erot_image_tree_room();
-	err = load(img, r, DIV_ROUND_UP_ULL(img->ewc.image_len, EROT_CHUNK_SIZE) + block, NULL,
-		   above, bad);
+	err = load(img, r, DIV_ROUND_UP_ULL(img->ewc.image_len, EROT_CHUNK_SIZE) + block, above,
+		   bad);
 	if (!err) {
 		erot_image_tree_insert(img, block, r->buf, &spare);
 		memcpy(hash, r->buf + offset, EROT_DIGEST_SIZE);
@@ -291,51 +325,66 @@ static int expected(struct erot_image *img, struct reader *r, unsigned int level
 	return err;
 }
 
-/*
- * One chunk of the image; on success keys are held for reading. Then @direct says that the
- * plaintext is in @p; it is in the reader's buffer if that was NULL, or had the chunk already.
- */
-static int load_data(struct erot_image *img, struct reader *r, u64 chunk, struct pages *p,
-		     bool *direct, u64 *bad)
+/* A part of a chunk, or a whole one that does not go to pages. */
+static int read_part(struct erot_image *img, struct reader *r, u64 chunk, size_t off, size_t len,
+		     struct iov_iter *to, const u8 hash[EROT_DIGEST_SIZE], u64 *bad)
 {
-	u8 hash[EROT_DIGEST_SIZE];
-	int err;
+	int err = load(img, r, chunk, hash, bad);
 
-	*direct = false;
-	down_read(img->keys);
-	if (img->aead && r->valid && r->chunk == chunk)
-		return 0;
-	up_read(img->keys);
-
-	err = expected(img, r, 0, chunk, hash, bad);
 	if (err)
 		return err;
-	*direct = p;
-	return load(img, r, chunk, p, hash, bad);
+	if (copy_to_iter(r->buf + off, len, to) != len)
+		err = -EFAULT;
+	up_read(img->keys);
+	return err;
 }
 
-/* @len bytes at @off of one chunk, all of them; the iterator has moved on then. */
-static int read_chunk(struct erot_image *img, u64 chunk, size_t off, size_t len,
-		      struct iov_iter *to, u64 *bad)
+/* The same of the chunk that the reader has already, from the read before. */
+static bool read_kept(struct erot_image *img, struct reader *r, u64 chunk, size_t off, size_t len,
+		      struct iov_iter *to, int *err)
 {
-	struct reader *r = reader_get(img, chunk);
-	struct pages pages, *p = NULL;
-	bool direct;
+	bool kept;
+
+	down_read(img->keys);
+	kept = img->aead && r->valid && r->chunk == chunk;
+	if (kept)
+		*err = copy_to_iter(r->buf + off, len, to) == len ? 0 : -EFAULT;
+	up_read(img->keys);
+	return kept;
+}
+
+/*
+ * @len bytes at @off of one chunk, all of them; the iterator has moved on then. What goes to pages
+ * is there only when the batch has ended.
+ */
+static int read_chunk(struct erot_image *img, struct erot_image_batch *b, u64 chunk, size_t off,
+		      size_t len, struct iov_iter *to, u64 *bad)
+{
+	struct reader *r = reader_get(img, b, chunk);
+	struct job *j;
 	int err;
 
 	if (!r)
 		return -EINTR;
-	if (len == EROT_CHUNK_SIZE && pages_find(to, &pages))
-		p = &pages;
-	err = load_data(img, r, chunk, p, &direct, bad);
-	if (!err) {
-		if (direct)
-			iov_iter_advance(to, len);
-		else if (copy_to_iter(r->buf + off, len, to) != len)
-			err = -EFAULT;
-		up_read(img->keys);
+	j = erot_image_job(r);
+	if (read_kept(img, r, chunk, off, len, to, &err))
+		goto out;
+	err = expected(img, r, 0, chunk, j->hash, bad);
+	if (err)
+		goto out;
+	if (len == EROT_CHUNK_SIZE && pages_find(to, &j->pages)) {
+		*bad = chunk;
+		err = fetch(img, r, chunk);
+		if (err)
+			goto out;
+		iov_iter_advance(to, len);
+		j->chunk = chunk;
+		erot_image_batch_add(b, r, iov_iter_count(to));
+		return 0;
 	}
-	reader_put(img, r);
+	err = read_part(img, r, chunk, off, len, to, j->hash, bad);
+out:
+	erot_image_reader_put(img, r);
 	return err;
 }
 
@@ -343,31 +392,39 @@ static int read_chunk(struct erot_image *img, u64 chunk, size_t off, size_t len,
  * erot_image_read - read plaintext
  * @img: unlocked
  * @pos: byte of the image
- * @to:  all of its bytes are filled, or an error is returned and none counts; if it is of pages,
- *       nobody else reads them meanwhile
+ * @to:  all of its bytes are filled, or an error is returned and all of them are zero; if it is of
+ *       pages, nobody else reads them meanwhile
  * @bad: set to the number of the chunk when -EBADMSG is returned
  *
- * Never sleeps on I/O with the keys lock held.
+ * Never sleeps on I/O with the keys lock held. Whole chunks may be decrypted on other processors.
  *
- * Return: 0, -EBADMSG for a damaged chunk, -ESHUTDOWN for a dead session, -EINVAL
- * behind the end, -EINTR when killed while all readers are taken, or the backing
- * file's error.
+ * Return: 0, or of the first chunk that fails -EBADMSG for a damaged one, -ESHUTDOWN for a dead
+ * session, -EINTR when killed while all readers are taken, or the backing file's error; -EINVAL
+ * behind the end.
  */
 int erot_image_read(struct erot_image *img, u64 pos, struct iov_iter *to, u64 *bad)
 {
+	struct iov_iter whole = *to;
+	struct erot_image_batch b;
 	unsigned int nofs;
-	int err = 0;
+	int err;
 
 	if (pos > img->ewc.image_len || iov_iter_count(to) > img->ewc.image_len - pos)
 		return -EINVAL;
 	nofs = memalloc_nofs_save();
-	while (!err && iov_iter_count(to)) {
+	erot_image_batch_begin(&b, img);
+	while (!READ_ONCE(b.err) && iov_iter_count(to)) {
 		size_t off = pos % EROT_CHUNK_SIZE;
 		size_t len = min_t(size_t, EROT_CHUNK_SIZE - off, iov_iter_count(to));
 
-		err = read_chunk(img, pos / EROT_CHUNK_SIZE, off, len, to, bad);
+		err = read_chunk(img, &b, pos / EROT_CHUNK_SIZE, off, len, to, bad);
+		if (err)
+			erot_image_batch_fail(&b, pos / EROT_CHUNK_SIZE, err, *bad);
 		pos += len;
 	}
+	err = erot_image_batch_end(&b, bad);
+	if (err)	/* chunks that were right as well: nobody gets a part */
+		iov_iter_zero(iov_iter_count(&whole), &whole);
 	memalloc_nofs_restore(nofs);
 	return err;
 }

@@ -24,6 +24,13 @@
 #define EROT_READERS_MIN	4
 #define EROT_READERS_MAX	64
 
+/*
+ * Processors that help one read: with the reader's own as many as there are chunks in what EROFS
+ * reads ahead. Each has one chunk and another to go on with, and the reader has one, for which
+ * there are readers even if as many processors as there are help.
+ */
+#define EROT_HELPERS		7
+
 /* Verified tree chunks kept per session: the whole tree of an image of 2 GiB, 4 MiB. */
 #define EROT_TREE_CACHE		256
 

@@ -7,6 +7,7 @@
 #include "crypto.h"
 #include "cutoff.h"
 #include "host.h"
+#include "image.h"
 #include "kat.h"
 #include "netlink.h"
 #include "payload.h"
@@ -25,6 +26,7 @@ static const struct {
 	{ erot_host_init, erot_host_exit },
 	{ erot_bootkey_init, erot_bootkey_exit },
 	{ erot_cutoff_init, erot_cutoff_exit },
+	{ erot_image_batch_init, erot_image_batch_exit },
 	{ erot_session_init, erot_session_exit },
 	{ erot_payload_init, erot_payload_exit },
 	{ erot_sandbox_init, erot_sandbox_exit },

@@ -321,6 +321,7 @@ int erot_nl_stats_doit(struct sk_buff *req, struct genl_info *info)
 	    put_count(skb, EROT_A_STATS_CHUNKS, &erot_stats.chunks) ||
 	    put_count(skb, EROT_A_STATS_DAMAGED, &erot_stats.damaged) ||
 	    put_count(skb, EROT_A_STATS_PINNED, &erot_stats.pinned) ||
+	    put_count(skb, EROT_A_STATS_SHARED, &erot_stats.shared) ||
 	    /* all but the boot key's */
 	    nla_put_u32(skb, EROT_A_STATS_KEYS, erot_secret_live() - 1)) {
 		nlmsg_free(skb);

@@ -17,6 +17,8 @@
  * Nothing goes back. Lock order, outermost first:
  *   session.op (mutex)  ->  folio lock  ->  session.keys (rwsem)  ->  image.tree (mutex)
  *   -> registry lock (spinlock)
+ * He who reads waits for chunks on other processors, which take session.keys, with the folio lock
+ * held and none behind it.
  */
 #ifndef EROT_SESSION_H
 #define EROT_SESSION_H

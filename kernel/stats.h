@@ -10,6 +10,7 @@ struct erot_stats {
 	atomic64_t created;
 	atomic64_t refused;
 	atomic64_t chunks;
+	atomic64_t shared;
 	atomic64_t damaged;
 	atomic64_t pinned;
 };

@@ -91,6 +91,7 @@ struct erot_nl_stats {
 	uint64_t damaged;
 	uint64_t pinned;
 	uint32_t keys;
+	uint64_t shared;
 };
 
 /**

@@ -45,6 +45,7 @@ static struct nla_policy stats_policy[EROT_A_STATS_MAX + 1] = {
 	[EROT_A_STATS_CREATED] = { .type = NLA_U64 },
 	[EROT_A_STATS_REFUSED] = { .type = NLA_U64 },
 	[EROT_A_STATS_CHUNKS] = { .type = NLA_U64 },
+	[EROT_A_STATS_SHARED] = { .type = NLA_U64 },
 	[EROT_A_STATS_DAMAGED] = { .type = NLA_U64 },
 	[EROT_A_STATS_PINNED] = { .type = NLA_U64 },
 	[EROT_A_STATS_KEYS] = { .type = NLA_U32 },
@@ -310,10 +311,13 @@ static int read_stats(void *ctx, struct nlattr *attrs, int len, struct erot_erro
 	for (i = EROT_A_STATS_SESSIONS; i <= EROT_A_STATS_KEYS; i++)
 		if (!at[i])
 			return lacks(err, "a counter");
+	if (!at[EROT_A_STATS_SHARED])
+		return lacks(err, "a counter");
 	s->out->sessions = u32_of(at[EROT_A_STATS_SESSIONS]);
 	s->out->created = u64_of(at[EROT_A_STATS_CREATED]);
 	s->out->refused = u64_of(at[EROT_A_STATS_REFUSED]);
 	s->out->chunks = u64_of(at[EROT_A_STATS_CHUNKS]);
+	s->out->shared = u64_of(at[EROT_A_STATS_SHARED]);
 	s->out->damaged = u64_of(at[EROT_A_STATS_DAMAGED]);
 	s->out->pinned = u64_of(at[EROT_A_STATS_PINNED]);
 	s->out->keys = u32_of(at[EROT_A_STATS_KEYS]);
