@@ -94,6 +94,9 @@ struct tree_block {
  * @readers:  the first @nreaders are there
  * @nreaders: from EROT_READERS on, as many as have been needed at once
  * @max_readers: bound of @nreaders
+ * @alone:    reads that are to go without help; @lock
+ * @shy:      they are two to this power; less each time that help pays, more each time that it does
+ *            not; @lock
  * @tree:     guards @cache against other readers; taken inside @keys
  * @cache:    verified tree blocks, each in the one place where it may be; @tree
  * @ncache:   places; 0 for an image without a tree
@@ -114,6 +117,8 @@ struct erot_image {
 	struct reader readers[EROT_READERS_MAX];
 	unsigned int nreaders;
 	unsigned int max_readers;
+	unsigned int alone;
+	unsigned int shy;
 	struct mutex tree;
 	struct tree_block *cache;
 	unsigned int ncache;
@@ -139,13 +144,16 @@ struct helper {
  * struct erot_image_batch - one read, on the stack of him who reads
  * @img:      image
  * @here:     count of the processor that it began on
- * @lock:     @waiting, @nwaiting, @nactive, @err, @at, @bad; inside it none is taken
+ * @lock:     @waiting, @nwaiting, @nactive, @nhelped, @err, @at, @bad; inside it none is taken
  * @waiting:  readers with ciphertext and a job, in the order of chunks
  * @nwaiting: their number
  * @nactive:  helpers that are active
  * @most:     helpers that there are at most; of him who reads
  * @running:  helpers that may still touch this, and one for him who reads
  * @done:     @running is 0
+ * @nhelped:  chunks that helpers have decrypted; @lock
+ * @ndone:    chunks that he who reads has decrypted of those that waited
+ * @own_ns:   and how long he took
  * @err:      of the first chunk that failed
  * @at:       its number
  * @bad:      the damaged chunk, which may be one of the tree, if @err says that
@@ -161,6 +169,9 @@ struct erot_image_batch {
 	unsigned int most;
 	atomic_t running;
 	struct completion done;
+	unsigned int nhelped;
+	unsigned int ndone;
+	u64 own_ns;
 	int err;
 	u64 at;
 	u64 bad;

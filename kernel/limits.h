@@ -31,6 +31,9 @@
  */
 #define EROT_HELPERS		7
 
+/* Reads that go without help where it does not pay: at most two to this power, then one tries. */
+#define EROT_SHY_MAX		6U
+
 /* Verified tree chunks kept per session: the whole tree of an image of 2 GiB, 4 MiB. */
 #define EROT_TREE_CACHE		256
 
