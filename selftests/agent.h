@@ -19,6 +19,8 @@ enum agent_op {
 	AGENT_ABORT,
 	AGENT_ASIDE,		/* AGENT_READ by a child, which tells nothing */
 	AGENT_LAST,		/* answer: CLOCK_BOOTTIME in ns, 8 bytes; then _exit(0) */
+	AGENT_COLD,		/* AGENT_READ of what no page cache has, in one read of just that */
+	AGENT_CHURN,		/* @len children, which read all of the file cold, over and over */
 };
 
 /**

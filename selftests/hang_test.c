@@ -16,11 +16,80 @@
 #include "selftests/harness.h"
 #include "selftests/slow_disk.h"
 
+static int run_on(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return sched_setaffinity(0, sizeof(one), &one);
+}
+
+static int last_processor(void)
+{
+	return (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+}
+
+static int set(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = write(fd, value, strlen(value));
+
+	close(fd);
+	return n == (ssize_t)strlen(value) ? 0 : -1;
+}
+
+#define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
+
+/* What the scheduler keeps for others, one twentieth of the time unless it is told otherwise. */
+static const char *server_of(int cpu)
+{
+	static char path[80];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/sched/fair_server/cpu%d/runtime", cpu);
+	return path;
+}
+
+/* A task that lets nothing else run on @cpu. */
+static pid_t hog_begin(struct __test_metadata *_metadata, int cpu)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+	pid_t pid;
+
+	ASSERT_EQ(0, set(RT_RUNTIME, "-1"));
+	ASSERT_EQ(0, set(server_of(cpu), "0"));
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (run_on(cpu) || sched_setscheduler(0, SCHED_FIFO, &first))
+			_exit(1);
+		for (;;)
+			;
+	}
+	ASSERT_LT(0, pid);
+	return pid;
+}
+
+static void hog_end(struct __test_metadata *_metadata, pid_t pid, int cpu)
+{
+	int status;
+
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(SIGKILL, status);
+	ASSERT_EQ(0, set(server_of(cpu), "50000000"));
+	ASSERT_EQ(0, set(RT_RUNTIME, "950000"));
+}
+
+#define WORKERS	"/sys/devices/virtual/workqueue/cpumask"
+
 FIXTURE(hang) {
 	struct fx_session s;
 	struct slow_disk disk;
 	struct fx_payload payload;
 	struct fx_knobs k;
+	pid_t hog;		/* of the last processor */
+	char workers[32];	/* what WORKERS was, if it is something else now */
 };
 
 FIXTURE_SETUP(hang)
@@ -37,6 +106,10 @@ FIXTURE_SETUP(hang)
 
 FIXTURE_TEARDOWN(hang)
 {
+	if (self->hog)
+		hog_end(_metadata, self->hog, last_processor());
+	if (self->workers[0])
+		ASSERT_EQ(0, set(WORKERS, self->workers));
 	slow_disk_go_on(&self->disk);
 	fx_end(&self->s);
 	close(self->payload.fd);
@@ -278,76 +351,15 @@ TEST_F_TIMEOUT(hang, running, 60)
 	ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(ev.flags));
 }
 
-static int run_on(int cpu)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	return sched_setaffinity(0, sizeof(one), &one);
-}
-
-static int set(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n = write(fd, value, strlen(value));
-
-	close(fd);
-	return n == (ssize_t)strlen(value) ? 0 : -1;
-}
-
-#define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
-
-/* What the scheduler keeps for others, one twentieth of the time unless it is told otherwise. */
-static const char *server_of(int cpu)
-{
-	static char path[80];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/sched/fair_server/cpu%d/runtime", cpu);
-	return path;
-}
-
-/* A task that lets nothing else run on @cpu. */
-static pid_t hog_begin(struct __test_metadata *_metadata, int cpu)
-{
-	const struct sched_param first = { .sched_priority = 1 };
-	pid_t pid;
-
-	ASSERT_EQ(0, set(RT_RUNTIME, "-1"));
-	ASSERT_EQ(0, set(server_of(cpu), "0"));
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (run_on(cpu) || sched_setscheduler(0, SCHED_FIFO, &first))
-			_exit(1);
-		for (;;)
-			;
-	}
-	ASSERT_LT(0, pid);
-	return pid;
-}
-
-static void hog_end(struct __test_metadata *_metadata, pid_t pid, int cpu)
-{
-	int status;
-
-	ASSERT_EQ(0, kill(pid, SIGKILL));
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	ASSERT_EQ(SIGKILL, status);
-	ASSERT_EQ(0, set(server_of(cpu), "50000000"));
-	ASSERT_EQ(0, set(RT_RUNTIME, "950000"));
-}
-
 /* One processor does not empty its lists: nobody knows what it holds, and evidence says so. */
 TEST_F_TIMEOUT(hang, processor, 60)
 {
-	int status, last = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	int status, last = last_processor();
 	struct erot_nl_stats before, after;
 	struct fx_session *s = &self->s;
 	struct fx_box box = { 0 };
 	struct erot_nl_session got;
 	struct erot_evidence ev;
-	pid_t hog;
 
 	if (!last || access(server_of(last), W_OK))
 		SKIP(return, "no processor that a task could have for itself");
@@ -355,14 +367,60 @@ TEST_F_TIMEOUT(hang, processor, 60)
 	ASSERT_EQ(0, run_on(0));
 	WORKS(fx_launch(s, &self->k, &box));
 	WORKS(fx_wait_state(s->n.id, EROT_STATE_RUNNING, 20, &got));
-	hog = hog_begin(_metadata, last);
+	self->hog = hog_begin(_metadata, last);
 	ASSERT_EQ(0, kill(s->pid, SIGKILL));
 	WORKS(fx_wait(s, 20, &status));
 	WORKS(fx_evidence(s, 20, &ev));
-	hog_end(_metadata, hog, last);
+	hog_end(_metadata, self->hog, last);
+	self->hog = 0;
 	ASSERT_EQ(EROT_EV_RAN | EROT_EV_PINNED, le32toh(ev.flags));
 	WORKS(erot_nl_stats(fx.nl, &after, &fx_err));
 	ASSERT_EQ(before.pinned + 1, after.pinned);
+}
+
+#define SOME	(8 * AGENT_DATA_MAX)
+
+/* No worker runs: chunks that helpers were sent for are decrypted by who reads. */
+TEST_F_TIMEOUT(hang, no_helper_comes, 60)
+{
+	int status, last = last_processor();
+	struct erot_nl_stats before, after;
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { 0 };	/* of a disk that needs no worker */
+	struct fx_box box = { 0 };
+	static struct agent_answer a;
+	char only[32];
+	uint64_t off;
+	int fd;
+
+	if (!last || last > 31 || access(server_of(last), W_OK))
+		SKIP(return, "no processor that a task could have for itself");
+	ASSERT_EQ(0, run_on(0));
+	WORKS(fx_launch(s, &k, &box));
+	for (off = 0; off < SOME; off += AGENT_DATA_MAX)	/* ciphertext, into memory */
+		WORKS(fx_read(s, AGENT_COLD, FX_BIG, off, AGENT_DATA_MAX, &a));
+	fd = open(WORKERS, O_RDONLY | O_CLOEXEC);
+	ASSERT_LT(0, read(fd, self->workers, sizeof(self->workers) - 1));
+	close(fd);
+	snprintf(only, sizeof(only), "%x", 1U << last);
+	ASSERT_EQ(0, set(WORKERS, only));
+	self->hog = hog_begin(_metadata, last);
+	WORKS(erot_nl_stats(fx.nl, &before, &fx_err));
+	for (off = 0; off < SOME; off += AGENT_DATA_MAX) {
+		WORKS(fx_read(s, AGENT_COLD, FX_BIG, off, AGENT_DATA_MAX, &a));
+		ASSERT_EQ(0, a.err);
+		ASSERT_EQ(AGENT_DATA_MAX, a.len);
+		ASSERT_EQ(0, memcmp(fx.big + off, a.data, AGENT_DATA_MAX));
+	}
+	WORKS(erot_nl_stats(fx.nl, &after, &fx_err));
+	hog_end(_metadata, self->hog, last);
+	self->hog = 0;
+	ASSERT_EQ(0, set(WORKERS, self->workers));
+	self->workers[0] = 0;
+	ASSERT_EQ(before.shared, after.shared);
+	ASSERT_LT(before.chunks, after.chunks);
+	ASSERT_EQ(0, kill(s->pid, SIGKILL));
+	WORKS(fx_wait(s, 20, &status));
 }
 
 FX_MAIN

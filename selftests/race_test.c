@@ -2,11 +2,12 @@
 /*
  * guest: open race
  *
- * A session that is destroyed while PROVISION or ATTACH works on it: the step
+ * A session that is destroyed while PROVISION or ATTACH works on it, or its image is read: the step
  * ends as if it had come before or after, and nothing is left. The moments of
  * the DESTROYs are spread over the time that the step takes.
  */
 #define _GNU_SOURCE
+#include <endian.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -14,6 +15,8 @@
 #include "selftests/harness.h"
 
 #define ROUNDS	60
+#define READ_ROUNDS 12
+#define READERS	3
 
 FIXTURE(race) {
 	struct fx_session s;
@@ -115,6 +118,57 @@ TEST_F_TIMEOUT(race, with_destroy, 120)
 	ASSERT_LT(0, refused);
 	erot_nl_close(d.nl);
 	WORKS(fx_nothing_left());
+}
+
+FIXTURE(read_race) {
+	struct fx_session s;
+};
+
+FIXTURE_SETUP(read_race)
+{
+	self->s.n.fd = -1;
+	WORKS(fx_begin());
+}
+
+FIXTURE_TEARDOWN(read_race)
+{
+	fx_end(&self->s);
+	WORKS(fx_nothing_left());
+}
+
+/* Chunks that are decrypted on every processor; those that come too late are no damage. */
+TEST_F_TIMEOUT(read_race, with_destroy, 240)
+{
+	struct agent_request churn = { .op = AGENT_CHURN, .len = READERS, .path = FX_BIG };
+	static struct agent_answer a;
+	struct fx_session *s = &self->s;
+	struct fx_knobs k = { 0 };
+	struct fx_box box = { 0 };
+	struct erot_nl_stats was, is;
+	struct erot_evidence ev;
+	int i, status;
+
+	for (i = 0; i < READ_ROUNDS; i++) {
+		uint64_t end;
+
+		WORKS(fx_launch(s, &k, &box));
+		WORKS(erot_nl_stats(fx.nl, &was, &fx_err));
+		WORKS(fx_ask(s, &churn, &a));
+		ASSERT_EQ(0, a.err);
+		end = fx_end_ms(30);
+		do {	/* all of the file, once */
+			ASSERT_LT(0, fx_left_ms(end));
+			WORKS(erot_nl_stats(fx.nl, &is, &fx_err));
+		} while (is.chunks - was.chunks < FX_BIG_SIZE / EROT_CHUNK_SIZE);
+		end = now_ns() + (uint64_t)i * 300000;
+		while (now_ns() < end)
+			;	/* to the microsecond */
+		WORKS(erot_nl_destroy(fx.nl, s->n.id, &fx_err));
+		WORKS(fx_wait(s, 20, &status));
+		WORKS(fx_evidence(s, 20, &ev));
+		ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(ev.flags));
+		fx_end(s);
+	}
 }
 
 FX_MAIN

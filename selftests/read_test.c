@@ -14,6 +14,7 @@ FIXTURE(read) {
 	struct fx_session s;
 	struct fx_payload payload;
 	struct agent_answer a;
+	uint64_t big;		/* where FX_BIG begins in the image */
 	uint64_t first;		/* chunk that FX_BIG begins in, or just behind */
 };
 
@@ -22,13 +23,12 @@ FIXTURE_SETUP(read)
 	struct fx_knobs k = { .payload = &self->payload };
 	struct fx_box box = { 0 };
 	int image = fx_image_copy();
-	uint64_t big;
 
 	self->s.n.fd = -1;
 	WORKS(fx_begin());
 	ASSERT_LE(0, image);
-	WORKS(fx_big_at(image, &big));
-	self->first = (big + EROT_CHUNK_SIZE - 1) / EROT_CHUNK_SIZE;
+	WORKS(fx_big_at(image, &self->big));
+	self->first = (self->big + EROT_CHUNK_SIZE - 1) / EROT_CHUNK_SIZE;
 	WORKS(fx_payload_make("read", image, &self->payload));
 	close(image);
 	WORKS(fx_launch(&self->s, &k, &box));
@@ -88,6 +88,54 @@ TEST_F_TIMEOUT(read, mapped, 60)
 		same(_metadata, &self->s, AGENT_MAP, off - 4099, 4099, &self->a);
 }
 
+/* Parts of a chunk, whole ones, and both, from each block that a read can begin with. */
+TEST_F_TIMEOUT(read, every_alignment, 120)
+{
+	uint32_t block, blocks;
+
+	for (block = 0; block < 2 * EROT_CHUNK_SIZE / EROT_IMAGE_ALIGN; block++)
+		for (blocks = 1; blocks <= AGENT_DATA_MAX / EROT_IMAGE_ALIGN; blocks++)
+			same(_metadata, &self->s, AGENT_COLD,
+			     (uint64_t)(block * 5 + blocks) * EROT_IMAGE_ALIGN,
+			     blocks * EROT_IMAGE_ALIGN, &self->a);
+}
+
+/* Chunks of one read are decrypted on more than one processor. */
+TEST_F_TIMEOUT(read, on_all_processors, 60)
+{
+	struct erot_nl_stats st[2];
+	int i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "there is one processor");
+	WORKS(erot_nl_stats(fx.nl, &st[0], &fx_err));
+	for (i = 0; i < 40; i++)
+		same(_metadata, &self->s, AGENT_COLD, (uint64_t)i * AGENT_DATA_MAX, AGENT_DATA_MAX,
+		     &self->a);
+	WORKS(erot_nl_stats(fx.nl, &st[1], &fx_err));
+	TH_LOG("%llu of %llu chunks", (unsigned long long)(st[1].shared - st[0].shared),
+	       (unsigned long long)(st[1].chunks - st[0].chunks));
+	/* that none comes in time, forty times over, is not to be expected of any machine */
+	ASSERT_LT(st[0].shared, st[1].shared);
+	ASSERT_GT(st[1].chunks - st[0].chunks, st[1].shared - st[0].shared);
+}
+
+/* By one there is nobody to share with. */
+TEST_F(read, one_chunk_is_not_shared)
+{
+	struct erot_nl_stats st[2];
+	uint64_t off = self->first * EROT_CHUNK_SIZE - self->big;
+	int i;
+
+	/* so that the agent's own code is in memory */
+	same(_metadata, &self->s, AGENT_COLD, off, EROT_CHUNK_SIZE, &self->a);
+	WORKS(erot_nl_stats(fx.nl, &st[0], &fx_err));
+	for (i = 0; i < 40; i++, off += EROT_CHUNK_SIZE)
+		same(_metadata, &self->s, AGENT_COLD, off, EROT_CHUNK_SIZE, &self->a);
+	WORKS(erot_nl_stats(fx.nl, &st[1], &fx_err));
+	ASSERT_EQ(st[0].shared, st[1].shared);
+}
+
 static void corrupt(struct __test_metadata *_metadata, struct fx_payload *p, uint64_t chunk)
 {
 	uint64_t at = chunk * EROT_CHUNK_STRIDE + 777;
@@ -143,6 +191,54 @@ TEST_F_TIMEOUT(read, damaged_while_running, 60)
 	ASSERT_EQ(EROT_EV_RAN | EROT_EV_DAMAGED | EROT_EV_RELEASED, le32toh(ev.flags));
 }
 
+struct told {
+	uint64_t chunk;
+	unsigned int right;
+	unsigned int wrong;
+};
+
+static void tell(void *ctx, const struct erot_nl_event *e)
+{
+	struct told *t = ctx;
+
+	if (e->event != EROT_EVENT_DAMAGED)
+		return;
+	if (e->chunk == t->chunk)
+		t->right++;
+	else
+		t->wrong++;
+}
+
+/* Two of four that are read at once are damaged: the first is told, whichever was found first. */
+TEST_F_TIMEOUT(read, damaged_in_one_read, 60)
+{
+	struct fx_payload *p = &self->payload;
+	uint64_t chunk, off;
+	struct told t;
+	int fd, i;
+
+	WORKS(erot_nl_subscribe(fx.nl, &fd, &fx_err));
+	for (i = 0; i < 12; i++) {
+		chunk = self->first + 20 + 5 * (uint64_t)i;
+		off = chunk * EROT_CHUNK_SIZE - self->big;
+		corrupt(_metadata, p, chunk + i % 3);
+		corrupt(_metadata, p, chunk + 3);
+		WORKS(fx_read(&self->s, AGENT_COLD, FX_BIG, off, 4 * EROT_CHUNK_SIZE, &self->a));
+		ASSERT_EQ(EIO, self->a.err);
+		/* what came before it was asked for page by page, and is right */
+		ASSERT_EQ(i % 3 * EROT_CHUNK_SIZE, self->a.len);
+		ASSERT_EQ(0, memcmp(fx.big + off, self->a.data, self->a.len));
+		/* told before the read returned */
+		t = (struct told){ .chunk = chunk + i % 3 };
+		ASSERT_LT(0, erot_nl_recv(fx.nl, tell, &t, &fx_err));
+		ASSERT_LT(0, t.right);
+		ASSERT_EQ(0, t.wrong);
+		corrupt(_metadata, p, chunk + i % 3);
+		corrupt(_metadata, p, chunk + 3);
+		same(_metadata, &self->s, AGENT_COLD, off, 4 * EROT_CHUNK_SIZE, &self->a);
+	}
+}
+
 /* Every chunk is authentic, but not where it stands. */
 TEST_F(read, chunks_exchanged)
 {
@@ -171,7 +267,8 @@ TEST_F(read, chunk_of_another_image)
 	memset(plain, 0x41, sizeof(plain));
 	WORKS(erot_chunk_seal(&keys, chunk, plain, sizeof(plain), cipher));
 	ASSERT_EQ(0, erot_pwrite_full(p->fd, cipher, sizeof(cipher), chunk * sizeof(cipher)));
-	WORKS(fx_read(&self->s, AGENT_READ, FX_BIG, 131 * EROT_CHUNK_SIZE, 16, &self->a));
+	WORKS(fx_read(&self->s, AGENT_READ, FX_BIG, chunk * EROT_CHUNK_SIZE - self->big, 16,
+		      &self->a));
 	ASSERT_EQ(EIO, self->a.err);
 	ASSERT_EQ(0, self->a.len);
 }

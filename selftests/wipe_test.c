@@ -48,6 +48,7 @@ struct shared {
 	uint8_t forged[EROT_CHUNK_STRIDE];
 	uint64_t forged_chunk;
 	uint64_t canary_chunk;
+	uint64_t big;		/* where FX_BIG is in the image */
 	int ret;
 	char text[200];
 };
@@ -90,6 +91,7 @@ static int mark_image(struct shared *sh, int image, uint64_t *big)
 	ret = ret ?: erot_random(mark, sizeof(mark)) ?:
 	      erot_pwrite_full(image, mark, sizeof(mark), *big + CANARY_AT);
 	hand_over(sh, PLAINTEXT, mark, sizeof(mark));
+	sh->big = *big;
 	sh->canary_chunk = (*big + CANARY_AT) / EROT_CHUNK_SIZE;
 	return ret;
 }
@@ -512,6 +514,62 @@ TEST_F_TIMEOUT(wipe, refused_while_running, 120)
 	refuses(_metadata, self, CANARY_AT);
 	found(_metadata, sh, "refused", BIT(EVIDENCE_KEY) | BIT(CHUNK_KEY) | BIT(NONCE) |
 	      BIT(VERITY_SALT), BIT(TREE) | BIT(SUPERBLOCK));
+}
+
+/* What was right in a read that failed: its pages are not up to date, and nobody asks again. */
+TEST_F_TIMEOUT(wipe, right_beside_a_refused_one, 120)
+{
+	struct fx_session *s = &self->s;
+	struct shared *sh = self->shared;
+	struct fx_box box = { 0 };
+	uint64_t refused = sh->canary_chunk - 1;
+	uint64_t off = refused * EROT_CHUNK_SIZE - sh->big;
+	uint8_t b;
+
+	WORKS(fx_provision(s));
+	WORKS(fx_attach(s));
+	WORKS(fx_box_bind(s, &box));
+	WORKS(fx_mount(s));
+	WORKS(fx_box_exec(s));
+	ASSERT_EQ(0, erot_pread_full(self->payload.fd, &b, 1, refused * EROT_CHUNK_STRIDE));
+	b ^= 1;
+	ASSERT_EQ(0, erot_pwrite_full(self->payload.fd, &b, 1, refused * EROT_CHUNK_STRIDE));
+	WORKS(fx_read(s, AGENT_COLD, FX_BIG, off, 2 * EROT_CHUNK_SIZE, &self->a));
+	ASSERT_EQ(EIO, self->a.err);
+	ASSERT_EQ(0, self->a.len);
+	found(_metadata, sh, "refused", BIT(EVIDENCE_KEY) | BIT(CHUNK_KEY) | BIT(NONCE) |
+	      BIT(VERITY_SALT), BIT(TREE) | BIT(SUPERBLOCK));
+}
+
+/* Death while chunks are decrypted on every processor. */
+TEST_F_TIMEOUT(wipe, destroyed_while_it_reads, 120)
+{
+	struct agent_request churn = { .op = AGENT_CHURN, .len = 3, .path = FX_BIG };
+	struct fx_session *s = &self->s;
+	struct erot_nl_stats was, is;
+	struct erot_nl_session got;
+	struct fx_box box = { 0 };
+	uint64_t end;
+	int status;
+
+	WORKS(fx_provision(s));
+	WORKS(fx_attach(s));
+	WORKS(fx_box_bind(s, &box));
+	WORKS(fx_mount(s));
+	WORKS(fx_box_exec(s));
+	WORKS(erot_nl_stats(fx.nl, &was, &fx_err));
+	WORKS(fx_ask(s, &churn, &self->a));
+	ASSERT_EQ(0, self->a.err);
+	end = fx_end_ms(30);
+	do {	/* more than once, so that it is in the midst of it */
+		ASSERT_LT(0, fx_left_ms(end));
+		WORKS(erot_nl_stats(fx.nl, &is, &fx_err));
+	} while (is.chunks - was.chunks < 5 * FX_BIG_SIZE / EROT_CHUNK_SIZE / 2);
+	WORKS(erot_nl_destroy(fx.nl, s->n.id, &fx_err));
+	WORKS(fx_wait(s, 20, &status));
+	WORKS(fx_wait_state(s->n.id, EROT_STATE_RELEASED, 20, &got));
+	ASSERT_EQ(EROT_EV_RAN | EROT_EV_RELEASED, le32toh(got.evidence.flags));
+	found(_metadata, self->shared, "released", 0, 0);
 }
 
 FX_MAIN

@@ -32,15 +32,10 @@ static void bus(int sig)
 	siglongjmp(on_bus, 1);
 }
 
-static void do_read(const struct agent_request *r)
+static void read_from(int fd, const struct agent_request *r)
 {
-	int fd = open(r->path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
-	if (fd < 0) {
-		answer.err = errno;
-		return;
-	}
 	while (answer.len < r->len) {
 		n = pread(fd, answer.data + answer.len, r->len - answer.len,
 			  (off_t)(r->off + answer.len));
@@ -50,6 +45,33 @@ static void do_read(const struct agent_request *r)
 			break;
 		answer.len += (uint32_t)n;
 	}
+}
+
+static void do_read(const struct agent_request *r)
+{
+	int fd = open(r->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		answer.err = errno;
+		return;
+	}
+	read_from(fd, r);
+	close(fd);
+}
+
+/* So that the file system is asked for just that, and nothing ahead. */
+static void do_cold(const struct agent_request *r)
+{
+	int fd = open(r->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		answer.err = errno;
+		return;
+	}
+	answer.err = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) ?:
+		     posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	if (!answer.err)
+		read_from(fd, r);
 	close(fd);
 }
 
@@ -105,6 +127,28 @@ static void do_aside(const struct agent_request *r)
 	}
 	if (pid < 0)
 		answer.err = errno;
+}
+
+static void do_churn(const struct agent_request *r)
+{
+	uint32_t i, at;
+	pid_t pid;
+
+	for (i = 0; i < r->len; i++) {
+		pid = fork();
+		if (pid < 0)
+			answer.err = errno;
+		if (pid)
+			continue;
+		for (;;) {
+			int fd = open(r->path, O_RDONLY | O_CLOEXEC);
+
+			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+			for (at = 0; pread(fd, answer.data, AGENT_DATA_MAX, at) > 0;)
+				at += AGENT_DATA_MAX;
+			close(fd);
+		}
+	}
 }
 
 static void do_oom(void)
@@ -204,6 +248,13 @@ static int serve(void)
 			break;
 		case AGENT_LAST:
 			do_last();
+			break;
+		case AGENT_COLD:
+			do_cold(&r);
+			len = answer.len;
+			break;
+		case AGENT_CHURN:
+			do_churn(&r);
 			break;
 		default:
 			answer.err = ENOSYS;
