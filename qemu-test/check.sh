@@ -95,17 +95,19 @@ quiet()
 	fi
 }
 
-# tests_of GUEST: names as they are in the guest, in /selftests
+# tests_of GUEST: names as they are in the guest, in /selftests; of "open.c" and "open.sh", which
+# share the tests of "open", those with that ending
 tests_of()
 {
 	local f want
 
 	for f in "$top"/selftests/*_test.c "$top"/selftests/*.sh; do
 		[ -e "$f" ] || continue
+		[[ $1 != *.* || $f == *."${1##*.}" ]] || continue
 		[ "$(basename "$f")" != lib.sh ] || continue
 		[[ -z ${EROT_TESTS:-} || " $EROT_TESTS " == *" $(basename "$f" .c) "* ]] || continue
 		want=$(sed -n 's/^[# *\/]*guest: *\([a-z ]*\)[^a-z]*$/\1/p' "$f" | head -n 1)
-		if [[ " ${want:-open} " == *" $1 "* ]]; then
+		if [[ " ${want:-open} " == *" ${1%.*} "* ]]; then
 			basename "$f" .c
 		fi
 	done
@@ -126,7 +128,7 @@ guests()
 	while read -r name memory append options; do
 		case $name in
 		'' | '#'*) continue ;;
-		open) length=long ;;
+		open | open.c) length=long ;;
 		*) length=short ;;
 		esac
 		[ "$length" = "$1" ] || continue
@@ -157,9 +159,12 @@ guests()
 # comes when it has ended.
 aside_begin()
 {
-	grep -q '^open ' "$config" || return 0
-	[ -z "${EROT_TESTS:-}" ] || [ -n "$(tests_of open)" ] || return 0
-	echo "# guest open: runs beside the others, its results come last"
+	local name
+
+	name=$(sed -n 's/^\(open\|open\.c\) .*/\1/p' "$config")
+	[ -n "$name" ] || return 0
+	[ -z "${EROT_TESTS:-}" ] || [ -n "$(tests_of "$name")" ] || return 0
+	echo "# guest $name: runs beside the others, its results come last"
 	EROT_IMAGE=$image_dir EROT_NAME=${before%-} EROT_RESULT=$work/aside "$0" open \
 		>"$work/aside.out" 2>&1 </dev/null &
 	scratch_aside=$!
@@ -176,7 +181,7 @@ aside_end()
 	if [ -e "$work/aside" ]; then
 		cp "$work/aside" "$counts"
 	fi
-	add "guest open and its kernel" "$status"
+	add "the guest beside them and its kernel" "$status"
 }
 
 # what is left in memory, looked at from outside; what tells the secrets is built for no other kernel

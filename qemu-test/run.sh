@@ -81,6 +81,17 @@ kver=${KVER:-$(find /usr/src -maxdepth 1 -name 'linux-headers-6.12*-cloud-amd64'
 mkdir -p "$build"
 rm -f "$build/$name.complaints"		# there when the whole log could be read
 children=()
+keep_logs()
+{
+	local log
+
+	for log in console kmsg; do
+		if [ -e "$work/$log" ]; then
+			cp "$work/$log" "$build/$name.$log"
+		fi
+	done
+}
+
 # shellcheck disable=SC2317 # called at the end
 cleanup()
 {
@@ -90,6 +101,7 @@ cleanup()
 		kill "$p" 2>/dev/null
 	done
 	wait
+	keep_logs	# of a guest that was broken off
 }
 # shellcheck source=scratch.sh
 . "$top/qemu-test/scratch.sh"
@@ -226,11 +238,7 @@ if [ -e "$work/console" ]; then
 	wait "$reader" || :
 fi
 
-for log in console kmsg; do
-	if [ -e "$work/$log" ]; then
-		cp "$work/$log" "$build/$name.$log"
-	fi
-done
+keep_logs
 if [ -n "$result" ]; then
 	cp "$work/result" "$result" 2>/dev/null || : >"$result"
 fi
