@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the sandbox reads is what was packed, or an error; never anything else. */
+/*
+ * guest: open race
+ *
+ * What the sandbox reads is what was packed, or an error; never anything else.
+ */
 #define _GNU_SOURCE
 #include <endian.h>
 #include <sys/mount.h>
