@@ -5,7 +5,8 @@
 # Reads that the page cache of the reader's file system does not answer, with one reader and one per
 # processor: through a launched workload's image, through dm-verity on dm-crypt with the same EROFS
 # image, and the same amount of work by the kernel's primitives alone. Ciphertext is in the page
-# cache on both sides: what is compared is what is made of it.
+# cache on both sides: what is compared is what is made of it. One reader has all processors
+# decrypt for it, so what one processor can do is measured with the others taken away.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -46,15 +47,25 @@ side erot erotctl run --socket "$work/erotd.sock" --payload files/payload files/
 side peer peer/bin/reader peer/data/big
 side raw files/root/bin/reader /dev/bench-gcm-sha256 /dev/bench-gcm /dev/bench-sha256 /dev/bench-memcpy
 
-# one SIDE CASE PATTERN READERS FILE ROUND
+# one SIDE CASE PATTERN READERS FILE ROUND [METRIC]
 one()
 {
-	local ns
+	local ns metric=${7:-$3-$4}
 
 	echo "$3 $4 $bytes $5" >&"${to[$1]}"
 	read -r -t 300 ns <&"${from[$1]}" || die "$1: no answer"
 	[ "${ns#error}" = "$ns" ] || die "$1: $3: $ns"
-	[ "$6" -eq 0 ] || tell read "$2" "$3-$4" MB/s "$6" "$((bytes * 1000000 / ns))e-3"
+	[ "$6" -eq 0 ] || tell read "$2" "$metric" MB/s "$6" "$((bytes * 1000000 / ns))e-3"
+}
+
+# others STATE: of all processors but the first one
+others()
+{
+	local cpu
+
+	for cpu in /sys/devices/system/cpu/cpu[1-9]*/online; do
+		[ ! -e "$cpu" ] || echo "$1" >"$cpu" || die "$cpu: cannot write"
+	done
 }
 
 for ((round = 0; round <= rounds; round++)); do
@@ -69,6 +80,11 @@ for ((round = 0; round <= rounds; round++)); do
 		one raw sha256 seq "$readers" 2 "$round"
 		one raw memcpy seq "$readers" 3 "$round"
 	done
+	others 0
+	one raw gcm+sha256 seq 1 0 "$round" seq-alone
+	one erot erot seq 1 0 "$round" seq-alone
+	one peer dm seq 1 0 "$round" seq-alone
+	others 1
 done
 for name in erot peer raw; do
 	eval "exec ${to[$name]}>&-"
