@@ -7,6 +7,8 @@
 #define BENCH_H
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,23 @@ static inline void __attribute__((noreturn)) bench_die(const char *what, int ret
 }
 
 #define NEED(call) do { int __r = (call); if (__r) bench_die(#call, __r); } while (0)
+
+/*
+ * Sessions that do not run die 300 s after NEW: no more is made 200 s after @start, whatever was
+ * asked for.
+ */
+static inline bool bench_may_make(uint64_t start)
+{
+	return bench_ns() - start < 200 * 1000000000ULL;
+}
+
+/* Asks until no session has a key: there is no event that would not be lost. */
+static inline void bench_keys_gone(struct erot_nl_stats *st)
+{
+	do {
+		NEED(erot_nl_stats(fx.nl, st, &fx_err));
+	} while (st->keys && !poll(NULL, 0, 1));
+}
 
 /* Round 0 is for warming up and is not told. */
 static inline void bench_tell(const char *bench, const char *what, const char *metric,

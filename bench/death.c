@@ -10,18 +10,14 @@
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
 
-/* Sessions that do not run die 300 s after NEW: no more is made then, whatever was asked for. */
-#define MAKING_MAX_S	200
 #define PLAIN_AGENT	FX_DIR "/tree/bin/agent"	/* that the image was made of */
 
 static const struct fx_box box;
@@ -155,7 +151,7 @@ static unsigned int make_others(unsigned int n, bool live)
 	others = calloc(n, sizeof(*others));
 	if (!others)
 		bench_die("calloc", -ENOMEM);
-	for (i = 0; i < n && bench_ns() - start < MAKING_MAX_S * 1000000000ULL; i++) {
+	for (i = 0; i < n && bench_may_make(start); i++) {
 		if (live)
 			make_bound(&others[i]);
 		else
@@ -176,9 +172,7 @@ static void end_others(unsigned int n, bool live)
 	for (i = 0; i < n; i++)
 		kill(others[i].pid, SIGKILL);
 	if (live) {
-		do {
-			NEED(erot_nl_stats(fx.nl, &st, &fx_err));
-		} while (st.keys && !poll(NULL, 0, 1));	/* no event that would not be lost */
+		bench_keys_gone(&st);
 		bench_tell("death", "all", "released", "us", 1, bench_us(start, bench_ns()) / n);
 	}
 	for (i = 0; i < n; i++) {

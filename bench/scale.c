@@ -9,13 +9,10 @@
  * work for the first and the last: what that takes tells how fast the machine was meanwhile.
  */
 #define _GNU_SOURCE
-#include <poll.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
 
-/* Sessions that do not run die 300 s after NEW: no more is made then, whatever was asked for. */
-#define MAKING_MAX_S	200
 #define SOME		200	/* sessions in each group that is compared */
 #define GETS		100
 
@@ -55,33 +52,11 @@ struct memory {
 
 static long meminfo(const char *name)
 {
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128], seen[64];
-	long n = -1, kib;
+	long n = fx_meminfo(name);
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%63[^:]: %ld", seen, &kib) == 2 && !strcmp(seen, name))
-			n = kib;
-	if (f)
-		fclose(f);
 	if (n < 0)
 		bench_die(name, -ENOENT);
 	return n;
-}
-
-/* Free pages that a processor keeps for itself are not in MemFree: "count: N" of /proc/zoneinfo. */
-static long kept_by_processors(void)
-{
-	FILE *f = fopen("/proc/zoneinfo", "re");
-	char line[128];
-	long n, sum = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, " count: %ld", &n) == 1)
-			sum += n;
-	if (f)
-		fclose(f);
-	return sum * sysconf(_SC_PAGESIZE) / 1024;
 }
 
 static void measure(struct memory *m, struct fx_slabs *slabs)
@@ -94,7 +69,7 @@ static void measure(struct memory *m, struct fx_slabs *slabs)
 	m->slab = meminfo("Slab");
 	m->vmalloc = meminfo("VmallocUsed");
 	m->percpu = meminfo("Percpu");
-	m->all = meminfo("MemTotal") - kept_by_processors();
+	m->all = meminfo("MemTotal") - fx_kept_by_processors();
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		m->all -= meminfo(others[i]);
 }
@@ -156,9 +131,7 @@ static void end(unsigned int n)
 	for (i = 0; i < n; i++)
 		close(made[i].n.fd);
 	closed = bench_ns();
-	do {
-		NEED(erot_nl_stats(fx.nl, &st, &fx_err));
-	} while (st.keys && !poll(NULL, 0, 1));		/* no event that would not be lost */
+	bench_keys_gone(&st);
 	bench_tell("scale", "erot", "close", "us", 1, bench_us(start, closed) / n);
 	bench_tell("scale", "erot", "release", "us", 1, bench_us(start, bench_ns()) / n);
 	if (st.sessions != n)
@@ -179,7 +152,7 @@ static unsigned int make_all(unsigned int n, unsigned int few, unsigned int roun
 	uint64_t start = bench_ns(), pause;
 	unsigned int i;
 
-	for (i = 0; i < n && bench_ns() - start < MAKING_MAX_S * 1000000000ULL; i++) {
+	for (i = 0; i < n && bench_may_make(start); i++) {
 		make(&made[i]);
 		if (i + 1 == few) {
 			pause = bench_ns();

@@ -309,6 +309,10 @@ void fx_end(struct fx_session *s);
 /* No session and no key is left within some seconds. */
 int fx_nothing_left(void);
 
+/* KiB: a line of /proc/meminfo, -1 without one; free pages that processors keep for themselves. */
+long fx_meminfo(const char *name);
+long fx_kept_by_processors(void);
+
 void fx_measure(struct fx_memory *m);
 
 /*

@@ -40,7 +40,7 @@ static long vmalloc_areas(void)
 	return n;
 }
 
-static long meminfo(const char *name)
+long fx_meminfo(const char *name)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
 	char line[128], seen[64];
@@ -54,8 +54,8 @@ static long meminfo(const char *name)
 	return n;
 }
 
-/* Free pages that a processor keeps for itself: "count: N" of /proc/zoneinfo, in KiB. */
-static long kept_by_processors(void)
+/* "count: N" of /proc/zoneinfo, pages. */
+long fx_kept_by_processors(void)
 {
 	FILE *f = fopen("/proc/zoneinfo", "re");
 	char line[128];
@@ -76,11 +76,11 @@ static long unaccounted(void)
 		"MemFree", "Buffers", "Cached", "SwapCached", "AnonPages", "Slab", "PageTables",
 		"SecPageTables", "Percpu", "VmallocUsed",
 	};
-	long left = meminfo("MemTotal") - kept_by_processors();
+	long left = fx_meminfo("MemTotal") - fx_kept_by_processors();
 	size_t i;
 
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		left -= meminfo(known[i]);
+		left -= fx_meminfo(known[i]);
 	return left;
 }
 
@@ -173,8 +173,8 @@ void fx_measure(struct fx_memory *m)
 	m->refs = number_in("/sys/module/erot/refcnt");
 	m->vmalloc = vmalloc_areas();
 	m->rings = lines_with("/proc/keys", " .erot:");
-	m->unreclaimable = meminfo("SUnreclaim");
-	m->used = meminfo("VmallocUsed");
+	m->unreclaimable = fx_meminfo("SUnreclaim");
+	m->used = fx_meminfo("VmallocUsed");
 	m->unaccounted = unaccounted();
 	m->mounts = lines_with("/proc/self/mountinfo", "");
 	m->cgroups = entries("/sys/fs/cgroup", "", "cgroup.procs");
