@@ -205,6 +205,22 @@ static inline int test_processes(int n, int (*fn)(void *ctx, int number), void *
 __attribute__((unused)) static const char *backend, *url;
 static struct erot_error err;
 
+static inline void test_on(struct test_base *b, int i)
+{
+	backend = test_backends[i];
+	url = b->urls[i];
+}
+
+static inline void test_on_both(struct test_base *b, void (*fn)(void))
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		test_on(b, i);
+		fn();
+	}
+}
+
 __attribute__((unused)) static struct db *must_open(void)
 {
 	struct db *db;

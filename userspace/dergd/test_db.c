@@ -286,15 +286,10 @@ static void test_backend(void)
 int main(void)
 {
 	struct test_base base;
-	int i;
 
 	test_base_start(&base);
 	test_new_database(&base, "first");
-	for (i = 0; i < 2; i++) {
-		backend = test_backends[i];
-		url = base.urls[i];
-		test_backend();
-	}
+	test_on_both(&base, test_backend);
 	test_base_stop(&base);
 	return tap_done();
 }

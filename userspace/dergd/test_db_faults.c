@@ -425,15 +425,13 @@ int main(void)
 
 	test_base_start(&base);
 	test_new_database(&base, "faults");
-	backend = test_backends[0];
-	url = base.urls[0];
+	test_on(&base, 0);
 	db = must_open();
 	run(db, "CREATE TABLE t_keys (k INTEGER PRIMARY KEY, v INTEGER, c BLOB)");
 	run(db, "INSERT INTO t_keys (k, v) VALUES (1, 1)");
 	test_sqlite(db);
 
-	backend = test_backends[1];
-	url = base.urls[1];
+	test_on(&base, 1);
 	db = must_open();
 	run(db, "CREATE TABLE t_lost (k BIGINT PRIMARY KEY, v BIGINT)");
 	test_proxy(&base, db);

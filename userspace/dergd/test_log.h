@@ -220,4 +220,19 @@ static inline char *log_audit(struct log *log, struct db *db, const char *dir, u
 	return out;
 }
 
+/* The oracle reads @want entries, and all that they must be. */
+__attribute__((unused)) static bool log_is_whole(struct log *log, struct db *db,
+						 const struct test_base *b, uint64_t want)
+{
+	char dir[128], *out;
+	uint64_t size = 0;
+	bool good;
+
+	snprintf(dir, sizeof(dir), "%s/%s-%llu", b->dir, backend, (unsigned long long)want);
+	out = log_audit(log, db, dir, &size);
+	good = out && size == want && strtoull(out, NULL, 10) == want;
+	free(out);
+	return good;
+}
+
 #endif

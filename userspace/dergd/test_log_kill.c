@@ -204,7 +204,9 @@ static int by_receipt(const void *a, const void *b)
 	return x->receipt < y->receipt ? -1 : x->receipt > y->receipt;
 }
 
-static void test_kills(struct test_base *base)
+static struct test_base base;
+
+static void test_kills(void)
 {
 	struct db *db = must_open();
 	struct log *log = log_must_open(db);
@@ -231,7 +233,7 @@ static void test_kills(struct test_base *base)
 	       number(db, "SELECT count(*) FROM log_entry") ==
 	       number(db, "SELECT size FROM log_head"),
 	       "%s: every entry spends one receipt, every receipt has its entry", backend);
-	snprintf(dir, sizeof(dir), "%s/%s-killed", base->dir, backend);
+	snprintf(dir, sizeof(dir), "%s/%s-killed", base.dir, backend);
 	out = log_audit(log, db, dir, &size);
 	tap_ok(out && (int64_t)size == number(db, "SELECT size FROM log_head"),
 	       "%s: the oracle reads all %llu", backend, (unsigned long long)size);
@@ -245,17 +247,10 @@ static void test_kills(struct test_base *base)
 
 int main(void)
 {
-	struct test_base base;
-	int i;
-
 	test_base_start(&base);
 	test_new_database(&base, "killed");
 	log_make_key();
-	for (i = 0; i < 2; i++) {
-		backend = test_backends[i];
-		url = base.urls[i];
-		test_kills(&base);
-	}
+	test_on_both(&base, test_kills);
 	EVP_PKEY_free(log_sk);
 	test_base_stop(&base);
 	return tap_done();

@@ -173,19 +173,6 @@ static void make_version_1(struct db *db, uint64_t size)
 	}
 }
 
-static int check_all(struct log *log, struct db *db, uint64_t want)
-{
-	char dir[128], *out;
-	uint64_t size = 0;
-	int good;
-
-	snprintf(dir, sizeof(dir), "%s/%s-%llu", base.dir, backend, (unsigned long long)want);
-	out = log_audit(log, db, dir, &size);
-	good = out && size == want && strtoull(out, NULL, 10) == want;
-	free(out);
-	return good;
-}
-
 static void test_version_1(struct log *log, struct db *db)
 {
 	struct erot_checkpoint before, after;
@@ -212,7 +199,7 @@ static void test_version_1(struct log *log, struct db *db)
 	tap_ok(!checkpoint(log, db, &after) && !memcmp(&before, &after, sizeof(after)),
 	       "%s: and the checkpoint", backend);
 	tap_ok(!append(db) && !prove(log, db, before.size) && !prove(log, db, 0) &&
-	       check_all(log, db, before.size + 1), "%s: it goes on from there", backend);
+	       log_is_whole(log, db, &base, before.size + 1), "%s: it goes on from there", backend);
 	tap_ok(run(db, "SELECT 1 FROM log_node") != 0, "%s: the old table is gone", backend);
 }
 
@@ -233,16 +220,10 @@ static void test_backend(void)
 
 int main(void)
 {
-	int i;
-
 	test_base_start(&base);
 	test_new_database(&base, "nodes");
 	log_make_key();
-	for (i = 0; i < 2; i++) {
-		backend = test_backends[i];
-		url = base.urls[i];
-		test_backend();
-	}
+	test_on_both(&base, test_backend);
 	EVP_PKEY_free(log_sk);
 	test_base_stop(&base);
 	return tap_done();
