@@ -308,11 +308,9 @@ static int read_stats(void *ctx, struct nlattr *attrs, int len, struct erot_erro
 
 	if (nla_parse(at, EROT_A_STATS_MAX, attrs, len, stats_policy))
 		return lacks(err, "a valid form");
-	for (i = EROT_A_STATS_SESSIONS; i <= EROT_A_STATS_KEYS; i++)
-		if (!at[i])
+	for (i = EROT_A_STATS_SESSIONS; i <= EROT_A_STATS_MAX; i++)
+		if (i != EROT_A_STATS_PAD && !at[i])
 			return lacks(err, "a counter");
-	if (!at[EROT_A_STATS_SHARED])
-		return lacks(err, "a counter");
 	s->out->sessions = u32_of(at[EROT_A_STATS_SESSIONS]);
 	s->out->created = u64_of(at[EROT_A_STATS_CREATED]);
 	s->out->refused = u64_of(at[EROT_A_STATS_REFUSED]);
