@@ -290,6 +290,9 @@ int fx_box_exec(struct fx_session *s);
 /* All of them up to, and without, the one named. */
 int fx_until_attach(struct fx_session *s, const struct fx_knobs *k);
 int fx_until_bind(struct fx_session *s, const struct fx_knobs *k);
+
+/* From BIND on; and all of them. */
+int fx_start(struct fx_session *s, const struct fx_box *box);
 int fx_launch(struct fx_session *s, const struct fx_knobs *k, const struct fx_box *box);
 
 /* The child's end as wait() has it; -ETIMEDOUT. */

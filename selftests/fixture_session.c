@@ -95,9 +95,14 @@ int fx_until_bind(struct fx_session *s, const struct fx_knobs *k)
 	return fx_until_attach(s, k) ?: fx_attach(s);
 }
 
+int fx_start(struct fx_session *s, const struct fx_box *box)
+{
+	return fx_box_bind(s, box) ?: fx_mount(s) ?: fx_box_exec(s);
+}
+
 int fx_launch(struct fx_session *s, const struct fx_knobs *k, const struct fx_box *box)
 {
-	return fx_until_bind(s, k) ?: fx_box_bind(s, box) ?: fx_mount(s) ?: fx_box_exec(s);
+	return fx_until_bind(s, k) ?: fx_start(s, box);
 }
 
 int fx_wait(struct fx_session *s, int seconds, int *status)

@@ -363,9 +363,7 @@ TEST_F_TIMEOUT(wipe, from_provision_to_the_end, 280)
 	WORKS(fx_attach(s));
 	found(_metadata, sh, "attached", BIT(EVIDENCE_KEY) | BIT(CHUNK_KEY) | BIT(NONCE) |
 	      BIT(VERITY_SALT), 0);
-	WORKS(fx_box_bind(s, &box));
-	WORKS(fx_mount(s));
-	WORKS(fx_box_exec(s));
+	WORKS(fx_start(s, &box));
 	/* of the page with the mark only what is not the mark is read */
 	WORKS(fx_read(s, AGENT_READ, FX_BIG, CANARY_AT / 4096 * 4096, 16, &self->a));
 	ASSERT_EQ(16, self->a.len);
@@ -395,9 +393,7 @@ TEST_F_TIMEOUT(wipe, released_in_time, 120)
 
 	WORKS(fx_provision(s));
 	WORKS(fx_attach(s));
-	WORKS(fx_box_bind(s, &box));
-	WORKS(fx_mount(s));
-	WORKS(fx_box_exec(s));
+	WORKS(fx_start(s, &box));
 	WORKS(fx_read(s, AGENT_READ, FX_BIG, CANARY_AT / 4096 * 4096, 16, &self->a));
 	ASSERT_EQ(16, self->a.len);
 	ASSERT_EQ(0, kill(s->pid, SIGKILL));
@@ -507,9 +503,7 @@ TEST_F_TIMEOUT(wipe, refused_while_running, 120)
 	ASSERT_EQ(0, erot_pread_full(self->payload.fd, &b, 1, tag));
 	b ^= 1;
 	ASSERT_EQ(0, erot_pwrite_full(self->payload.fd, &b, 1, tag));
-	WORKS(fx_box_bind(s, &box));
-	WORKS(fx_mount(s));
-	WORKS(fx_box_exec(s));
+	WORKS(fx_start(s, &box));
 	refuses(_metadata, self, FORGED_AT);
 	refuses(_metadata, self, CANARY_AT);
 	found(_metadata, sh, "refused", BIT(EVIDENCE_KEY) | BIT(CHUNK_KEY) | BIT(NONCE) |
@@ -528,9 +522,7 @@ TEST_F_TIMEOUT(wipe, right_beside_a_refused_one, 120)
 
 	WORKS(fx_provision(s));
 	WORKS(fx_attach(s));
-	WORKS(fx_box_bind(s, &box));
-	WORKS(fx_mount(s));
-	WORKS(fx_box_exec(s));
+	WORKS(fx_start(s, &box));
 	ASSERT_EQ(0, erot_pread_full(self->payload.fd, &b, 1, refused * EROT_CHUNK_STRIDE));
 	b ^= 1;
 	ASSERT_EQ(0, erot_pwrite_full(self->payload.fd, &b, 1, refused * EROT_CHUNK_STRIDE));
@@ -554,9 +546,7 @@ TEST_F_TIMEOUT(wipe, destroyed_while_it_reads, 120)
 
 	WORKS(fx_provision(s));
 	WORKS(fx_attach(s));
-	WORKS(fx_box_bind(s, &box));
-	WORKS(fx_mount(s));
-	WORKS(fx_box_exec(s));
+	WORKS(fx_start(s, &box));
 	WORKS(erot_nl_stats(fx.nl, &was, &fx_err));
 	WORKS(fx_ask(s, &churn, &self->a));
 	ASSERT_EQ(0, self->a.err);
