@@ -157,8 +157,12 @@ static bool go_alone(struct erot_image *img)
 	return alone;
 }
 
-/* How long was waited for helpers, when everything else was done. */
-static void judge(struct erot_image_batch *b, u64 waited_ns)
+/**
+ * erot_image_batch_judge - whether help paid, of which the next reads hear
+ * @b:         batch that has ended
+ * @waited_ns: how long was waited for helpers, when everything else was done
+ */
+void erot_image_batch_judge(struct erot_image_batch *b, u64 waited_ns)
 {
 	struct erot_image *img = b->img;
 	bool paid;
@@ -290,7 +294,7 @@ int erot_image_batch_end(struct erot_image_batch *b, u64 *bad)
 		wait_for_completion(&b->done);
 		waited = ktime_get_ns() - start;
 	}
-	judge(b, waited);
+	erot_image_batch_judge(b, waited);
 	for (i = 0; i < EROT_HELPERS; i++)
 		if (b->helper[i].batch)
 			destroy_work_on_stack(&b->helper[i].work);

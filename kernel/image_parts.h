@@ -182,6 +182,7 @@ void erot_image_batch_begin(struct erot_image_batch *b, struct erot_image *img);
 void erot_image_batch_add(struct erot_image_batch *b, struct reader *r, bool more);
 bool erot_image_batch_step(struct erot_image_batch *b);
 void erot_image_batch_fail(struct erot_image_batch *b, u64 chunk, int err, u64 bad);
+void erot_image_batch_judge(struct erot_image_batch *b, u64 waited_ns);
 int erot_image_batch_end(struct erot_image_batch *b, u64 *bad);
 
 int erot_image_fetch(struct erot_image *img, struct reader *r, u64 chunk);

@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-suites=(evidence ewc hpke race receipt session tree)
+suites=(batch evidence ewc hpke race receipt session tree)
 results=/sys/kernel/debug/kunit
 
 # told SUITE: one test for each case, or for each of its parameters
