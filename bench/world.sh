@@ -35,7 +35,6 @@ disk_begin()
 }
 
 # disk_put: files and directories, each after the one that it lies in, one a line on stdin
-declare -A made
 disk_put()
 {
 	local path
@@ -43,9 +42,8 @@ disk_put()
 	while read -r path; do
 		if [ ! -d "$path" ]; then
 			echo "write \"$path\" \"$path\""
-		elif [ -z "${made[$path]:-}" ]; then
+		else
 			echo "mkdir \"$path\""
-			made[$path]=1
 		fi
 	done >"$dir.commands"
 	debugfs -w -f "$dir.commands" "$disk" >/dev/null 2>"$dir.errors"
