@@ -50,6 +50,10 @@ class Failure(Exception):
     pass
 
 
+class Gone(Failure):
+    pass
+
+
 # ---- the machine
 
 class Machine:
@@ -76,6 +80,8 @@ class Machine:
         self.socket, self.process = {}, None
 
     def start(self):
+        """Until it can be told what to do. The runner boots it once more, with all ports connected
+        anew, when the kernel fails before the module is there."""
         if Machine.stopping:
             raise Failure("stopped")
         listeners = {}
@@ -97,10 +103,18 @@ class Machine:
                  "--", "bash", "-c", self.COMMAND],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         Machine.alive.append(self)
+        try:
+            self.connect(listeners)
+        except Gone:
+            self.connect(listeners)
+        for listener in listeners.values():
+            listener.close()
+
+    def connect(self, listeners):
         for p, listener in listeners.items():
-            with listener:
-                self.socket[p] = self.accept(listener)
+            self.socket[p] = self.accept(listener)
         self.qmp("qmp_capabilities")
+        self.ask(None, "ready")
 
     def accept(self, listener):
         listener.settimeout(1)
@@ -133,7 +147,7 @@ class Machine:
                 continue
             data = sock.recv(65536)
             if not data:
-                raise Failure(f"machine {self.name} is gone")
+                raise Gone(f"machine {self.name} is gone")
             *lines, self.buffer[port] = (self.buffer[port] + data).split(b"\n")
             for line in lines:
                 self.take(port, line.decode(errors="replace").strip("\r"))
@@ -366,7 +380,6 @@ def boot(work, name, names, reveal):
     machine, report = Machine(work, name), Report(work)
     try:
         machine.start()
-        machine.ask(None, "ready")
         if reveal:
             machine.ask("reveal", "ok")
         for n in names:
