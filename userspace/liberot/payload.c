@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -87,6 +89,19 @@ int erot_chunk_open(const struct erot_payload_keys *keys, uint64_t chunk, const 
 	return erot_gcm_open(keys->key, nonce, NULL, 0, ct, ct_len, pt);
 }
 
+#define WINDOW_CHUNKS	64
+
+/**
+ * struct window - what is encrypted at once: a call for each chunk costs more than its encryption
+ * @len:  of the image, in @pt
+ * @used: of that, handed to libfsverity
+ */
+struct window {
+	size_t len, used;
+	uint8_t pt[WINDOW_CHUNKS * EROT_CHUNK_SIZE];
+	uint8_t ct[WINDOW_CHUNKS * EROT_CHUNK_STRIDE];
+};
+
 /*
  * One pass over a payload, in either direction. libfsverity drives it by asking for the image and
  * handing out the tree: what is hashed is byte for byte what is encrypted, or was decrypted. In
@@ -101,8 +116,8 @@ struct pass {
 	int image_fd;
 	int fd;
 	uint64_t off;		/* of the payload in fd */
-	uint64_t image_done;	/* bytes of image handed to libfsverity */
-	size_t used;		/* encrypt: bytes in pt; verify: bytes of pt handed out */
+	uint64_t image_done;	/* bytes of image that were encrypted, or handed to libfsverity */
+	struct window *window;	/* encrypt; of an image that lies in a file, so not locked */
 	uint64_t payload_done;
 	erot_progress_fn progress;
 	void *ctx;
@@ -121,53 +136,78 @@ static void report(struct pass *p, size_t more)
 		p->progress(p->ctx, p->payload_done, p->shape.payload_len);
 }
 
-static int write_chunk(struct pass *p, uint64_t chunk, const void *pt, size_t len)
+static int seal(struct pass *p, uint64_t chunk, const void *pt, size_t len, uint8_t *ct)
 {
-	int ret;
+	int ret = erot_chunk_seal(&p->keys, chunk, pt, len, ct);
 
-	ret = erot_chunk_seal(&p->keys, chunk, pt, len, p->ct);
 	if (ret)
 		return erot_fail(p->err, -ret, "crypto", "payload: encrypting chunk %" PRIu64
 				 " failed", chunk);
-	ret = erot_pwrite_full(p->fd, p->ct, len + EROT_TAG_SIZE,
-			       p->off + chunk * EROT_CHUNK_STRIDE);
+	return 0;
+}
+
+/* Chunks from @first on. */
+static int put(struct pass *p, uint64_t first, const uint8_t *ct, size_t len)
+{
+	int ret = erot_pwrite_full(p->fd, ct, len, p->off + first * EROT_CHUNK_STRIDE);
+
 	if (ret)
 		return erot_fail(p->err, -ret, "io", "payload: writing: %s", strerror(-ret));
-	report(p, len + EROT_TAG_SIZE);
+	report(p, len);
 	return 0;
+}
+
+static int write_chunk(struct pass *p, uint64_t chunk, const void *pt, size_t len)
+{
+	int ret = seal(p, chunk, pt, len, p->ct);
+
+	return ret ?: put(p, chunk, p->ct, len + EROT_TAG_SIZE);
+}
+
+/* The image's next chunks, as many as the window holds, are read, encrypted and written at once. */
+static int encrypt_window(struct pass *p)
+{
+	struct window *w = p->window;
+	uint64_t first = p->image_done / EROT_CHUNK_SIZE, left = p->shape.image_len - p->image_done;
+	size_t len = left < sizeof(w->pt) ? (size_t)left : sizeof(w->pt), i;
+	size_t chunks = (len + EROT_CHUNK_SIZE - 1) / EROT_CHUNK_SIZE;
+	int ret;
+
+	if (!len)
+		return erot_fail(p->err, EIO, "verity", "image: read past its end");
+	ret = erot_pread_full(p->image_fd, w->pt, len, p->image_done);
+	if (ret)
+		return erot_fail(p->err, -ret, "io", "image: %s",
+				 ret == -ENODATA ? "became shorter" : strerror(-ret));
+	memset(w->pt + len, 0, chunks * EROT_CHUNK_SIZE - len);
+	for (i = 0; i < chunks; i++) {
+		ret = seal(p, first + i, w->pt + i * EROT_CHUNK_SIZE, EROT_CHUNK_SIZE,
+			   w->ct + i * EROT_CHUNK_STRIDE);
+		if (ret)
+			return ret;
+	}
+	ret = put(p, first, w->ct, chunks * EROT_CHUNK_STRIDE);
+	p->image_done += len;
+	w->len = len;
+	w->used = 0;
+	return ret;
 }
 
 static int encrypt_image(void *ctx, void *buf, size_t len)
 {
 	struct pass *p = ctx;
+	struct window *w = p->window;
 	uint8_t *out = buf;
+	size_t n;
 	int ret;
 
-	ret = erot_pread_full(p->image_fd, buf, len, p->image_done);
-	if (ret)
-		return erot_fail(p->err, -ret, "io", "image: %s",
-				 ret == -ENODATA ? "became shorter" : strerror(-ret));
-	p->image_done += len;
-	while (len) {
-		size_t n = EROT_CHUNK_SIZE - p->used;
-
-		if (n > len)
-			n = len;
-		memcpy(p->pt + p->used, out, n);
-		p->used += n;
-		out += n;
-		len -= n;
-		if (p->image_done == p->shape.image_len && !len) {
-			memset(p->pt + p->used, 0, EROT_CHUNK_SIZE - p->used);
-			p->used = EROT_CHUNK_SIZE;
-		}
-		if (p->used < EROT_CHUNK_SIZE)
-			continue;
-		ret = write_chunk(p, (p->image_done - len - 1) / EROT_CHUNK_SIZE, p->pt,
-				  EROT_CHUNK_SIZE);
+	for (; len; len -= n, out += n) {
+		ret = w->used < w->len ? 0 : encrypt_window(p);
 		if (ret)
 			return ret;
-		p->used = 0;
+		n = w->len - w->used < len ? w->len - w->used : len;
+		memcpy(out, w->pt + w->used, n);
+		w->used += n;
 	}
 	return 0;
 }
@@ -222,15 +262,21 @@ int erot_payload_encrypt(int image_fd, int out_fd, uint64_t out_off,
 	p = pass_new(content_key, salt, progress, ctx, err);
 	if (!p)
 		return -ENOMEM;
+	p->window = calloc(1, sizeof(*p->window));
 	p->shape = *shape;
 	p->image_fd = image_fd;
 	p->fd = out_fd;
 	p->off = out_off;
 	io.ctx = p;
-	ret = erot_verity_compute(&io, shape->image_len, verity_salt, p->desc, code_hash, err);
+	if (!p->window)
+		ret = erot_fail(err, ENOMEM, "no-memory", "out of memory");
+	else
+		ret = erot_verity_compute(&io, shape->image_len, verity_salt, p->desc, code_hash,
+					  err);
 	if (!ret)
 		ret = write_chunk(p, shape->chunk_count - 1, p->desc, EROT_VERITY_DESC_SIZE);
 	erot_wipe(verity_salt, sizeof(verity_salt));
+	erot_wipe_free(p->window, offsetof(struct window, ct));
 	erot_secret_free(p);
 	return ret;
 }
