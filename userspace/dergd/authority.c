@@ -99,8 +99,10 @@ int authority_open(struct authority *a, const char *dir, struct erot_error *err)
 		ret = open_log(a, err);
 	if (!ret)
 		a->group = db_group_new();
-	if (!ret && !a->group)
-		ret = erot_fail(err, ENOMEM, "no-memory", "group of connections");
+	if (!ret)
+		a->certs = certs_new();
+	if (!ret && (!a->group || !a->certs))
+		ret = erot_fail(err, ENOMEM, "no-memory", "out of memory");
 	return ret;
 }
 
@@ -109,6 +111,7 @@ void authority_close(struct authority *a)
 	log_close(a->log, a->db);
 	db_close(a->db);
 	db_group_free(a->group);
+	certs_free(a->certs);
 	hsm_stop(&a->hsm);
 	erot_ek_roots_free(a->ek_roots);
 	X509_free(a->cert);
@@ -117,6 +120,7 @@ void authority_close(struct authority *a)
 	a->log = NULL;
 	a->db = NULL;
 	a->group = NULL;
+	a->certs = NULL;
 	a->ek_roots = NULL;
 	a->cert = a->log_cert = NULL;
 }

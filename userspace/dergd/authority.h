@@ -15,6 +15,7 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 
+#include "dergd/certs.h"
 #include "dergd/config.h"
 #include "dergd/db.h"
 #include "dergd/hsm.h"
@@ -37,6 +38,7 @@
  * @db: for opening and closing only
  * @log: open
  * @group: of the threads' connections
+ * @certs: of customers
  * @ek_roots: NULL: no TPM can be enrolled
  */
 struct authority {
@@ -48,6 +50,7 @@ struct authority {
 	struct db *db;
 	struct log *log;
 	struct db_group *group;
+	struct certs *certs;
 	struct erot_ek_roots *ek_roots;
 };
 

@@ -202,14 +202,16 @@ int client_each(struct derg *d, const char *tenant,
 }
 
 /* 1: it is the key's; 0: another's. */
-static int is_key(const void *der, size_t len, const uint8_t key[EROT_DIGEST_SIZE], X509 **cert,
-		  struct erot_error *err)
+static int is_key(struct certs *certs, const void *der, size_t len,
+		  const uint8_t key[EROT_DIGEST_SIZE], X509 **cert, struct erot_error *err)
 {
 	uint8_t digest[EROT_DIGEST_SIZE], *spki = NULL;
 	size_t spki_len;
 	int ret;
 
-	ret = erot_cert_parse(der, len, cert, err);
+	if (erot_cert_key(der, len, digest) || memcmp(digest, key, sizeof(digest)))
+		return 0;
+	ret = certs_get(certs, der, len, cert, err);
 	if (!ret)
 		ret = erot_cert_spki(*cert, &spki, &spki_len, digest, err);
 	free(spki);
@@ -220,8 +222,8 @@ static int is_key(const void *der, size_t len, const uint8_t key[EROT_DIGEST_SIZ
 	return ret;
 }
 
-int client_order_cert(struct db *db, const char *tenant, const uint8_t key[EROT_DIGEST_SIZE],
-		      X509 **cert, struct erot_error *err)
+int client_order_cert(struct db *db, struct certs *certs, const char *tenant,
+		      const uint8_t key[EROT_DIGEST_SIZE], X509 **cert, struct erot_error *err)
 {
 	struct db_rows *rows;
 	const void *der;
@@ -233,7 +235,7 @@ int client_order_cert(struct db *db, const char *tenant, const uint8_t key[EROT_
 		       "WHERE tenant = $1 AND order_cert IS NOT NULL", DB_ARGS(db_text(tenant)));
 	while (!ret && db_next(rows)) {
 		der = db_get_blob(rows, 0, &len);
-		ret = der ? is_key(der, len, key, cert, err) : 0;
+		ret = der ? is_key(certs, der, len, key, cert, err) : 0;
 	}
 	end = db_end(rows, err);
 	if (ret < 0 || end) {

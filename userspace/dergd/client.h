@@ -49,7 +49,7 @@ int client_each(struct derg *d, const char *tenant,
  * @key: SHA-256 of the SubjectPublicKeyInfo, as orders name it. Inside a transaction. -ENOENT,
  * "order-customer".
  */
-int client_order_cert(struct db *db, const char *tenant, const uint8_t key[EROT_DIGEST_SIZE],
-		      X509 **cert, struct erot_error *err);
+int client_order_cert(struct db *db, struct certs *certs, const char *tenant,
+		      const uint8_t key[EROT_DIGEST_SIZE], X509 **cert, struct erot_error *err);
 
 #endif

@@ -99,7 +99,8 @@ static int customer_work(struct db *db, void *ctx, struct erot_error *err)
 	if (w->in->customer)
 		w->customer = X509_up_ref(w->in->customer) ? w->in->customer : NULL;
 	else
-		ret = client_order_cert(db, w->tenant, w->o.customer, &w->customer, err);
+		ret = client_order_cert(db, w->d->a->certs, w->tenant, w->o.customer,
+					&w->customer, err);
 	return ret;
 }
 

@@ -286,7 +286,6 @@ static int check_consent(struct release_case *c, struct db_rows *rows, struct er
 {
 	size_t cms_len, cert_len;
 	const void *cms = db_get_blob(rows, 0, &cms_len), *der = db_get_blob(rows, 1, &cert_len);
-	const unsigned char *p = der;
 	X509 *cert = NULL;
 	bool same;
 	int ret;
@@ -297,9 +296,9 @@ static int check_consent(struct release_case *c, struct db_rows *rows, struct er
 			  err);
 	if (ret || same)
 		return ret;
-	cert = d2i_X509(NULL, &p, (long)cert_len);
-	ret = cert ? verify_order(c, cms, cms_len, cert, &c->order, err) :
-	      erot_fail(err, EIO, "order-customer", "record of an order is damaged");
+	ret = certs_get(c->d->a->certs, der, cert_len, &cert, NULL) ?
+	      erot_fail(err, EIO, "order-customer", "record of an order is damaged") :
+	      verify_order(c, cms, cms_len, cert, &c->order, err);
 	c->order_verified = !ret;
 	X509_free(cert);
 	return ret;
@@ -325,7 +324,7 @@ static int check_order(struct db *db, struct release_case *c, struct erot_error 
 	if (ret || end || !attested(c))
 		return ret ?: end;
 	/* the customer must still be one: a key that was lost is removed with its client */
-	ret = client_order_cert(db, c->tenant, c->order.customer, &cert, err);
+	ret = client_order_cert(db, c->d->a->certs, c->tenant, c->order.customer, &cert, err);
 	X509_free(cert);
 	return ret;
 }

@@ -270,6 +270,11 @@ static void test_order(void)
 	l.req.state.host = EROT_HOST_ALL;
 	launch_quote(&l);
 	REFUSED(ENOENT, "order-customer");
+	/* one that is damaged is nobody's, and is in nobody's way */
+	query("INSERT INTO client (fingerprint, tenant, role, label, order_cert, created) "
+	      "VALUES ($1, 'order', 'customer', 'y', $2, 1) RETURNING 1",
+	      DB_ARGS(db_blob(one.id, 32), db_blob(customer_der, customer_der_len / 2)));
+	REFUSED(ENOENT, "order-customer");
 	query("INSERT INTO client (fingerprint, tenant, role, label, order_cert, created) "
 	      "VALUES ($1, 'order', 'customer', 'x', $2, 1) RETURNING 1",
 	      DB_ARGS(db_blob(key, 32), db_blob(customer_der, customer_der_len)));

@@ -85,6 +85,46 @@ int erot_cert_read(const char *path, X509 **cert, struct erot_error *err)
 	return ret;
 }
 
+/* What begins at @p has this tag: its contents. NULL: it has another one, or does not fit. */
+static const unsigned char *inside(const unsigned char *p, const unsigned char **end, int want)
+{
+	int tag, class, form;
+	long len;
+
+	form = ASN1_get_object(&p, &len, &tag, &class, *end - p);
+	if ((form != V_ASN1_CONSTRUCTED && form) || class != V_ASN1_UNIVERSAL || tag != want) {
+		ERR_clear_error();
+		return NULL;
+	}
+	*end = p + len;
+	return p;
+}
+
+/* RFC 5280, 4.1 */
+int erot_cert_key(const void *der, size_t len, uint8_t digest[32])
+{
+	static const int before[] = { V_ASN1_INTEGER, V_ASN1_SEQUENCE, V_ASN1_SEQUENCE,
+				      V_ASN1_SEQUENCE, V_ASN1_SEQUENCE };
+	const unsigned char *p = der, *end = p + len, *next;
+	size_t i;
+
+	for (i = 0; p && i < 2; i++)
+		p = inside(p, &end, V_ASN1_SEQUENCE);
+	/* [0] version of five bytes: DER has none of version 1 */
+	if (p && end - p > 5 && *p == 0xa0)
+		p += 5;
+	for (i = 0; p && i < sizeof(before) / sizeof(before[0]); i++) {
+		next = end;
+		if (!inside(p, &next, before[i]))
+			return -EBADMSG;
+		p = next;
+	}
+	next = end;
+	if (!p || !inside(p, &next, V_ASN1_SEQUENCE))
+		return -EBADMSG;
+	return erot_sha256(p, (size_t)(next - p), digest);
+}
+
 int erot_cert_spki(X509 *cert, uint8_t **spki, size_t *len, uint8_t digest[32],
 		   struct erot_error *err)
 {
