@@ -58,10 +58,10 @@ start destroy '["/bin/work", "ignore-term"]'
 erotctl destroy "$(running_id)"
 ended "destroyed by request" 137
 
-sed -i 's/"maxRuntime": *120/"maxRuntime": 3/' app.manifest
+sed -i 's/"maxRuntime": *1200/"maxRuntime": 3/' app.manifest
 start deadline '["/bin/work", "ignore-term"]'
 ended "deadline" 137
-sed -i 's/"maxRuntime": 3/"maxRuntime": 120/' app.manifest
+sed -i 's/"maxRuntime": 3/"maxRuntime": 1200/' app.manifest
 clean "after four deaths"
 
 # a chunk altered on disk costs that read; what was read before stays readable
@@ -124,7 +124,7 @@ ended "the first ends" 33
 start first '["/bin/sh", "-c", "echo one >/tmp/mark; echo ready; read line; cat /tmp/mark; exit 3"]'
 one=$client
 exec 8>&9
-start second '["/bin/sh", "-c", "ls /tmp; echo ready; exec /bin/work eat"]'
+start second '["/bin/sh", "-c", "ls /tmp/mark; echo ready; exec /bin/work eat"]'
 ended "the second eats all that it may" 137
 same "it does not see the first one's files" ready "$(cat second.out)"
 client=$one

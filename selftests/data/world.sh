@@ -41,7 +41,7 @@ world_begin()
 	{"process": {"args": ["/bin/work"], "cwd": "/", "env": ["PATH=/bin"]},
 	 "root": {"readonly": true},
 	 "linux": {"resources": {"memory": {"limit": 67108864}, "pids": {"limit": 32}}},
-	 "hostname": "inside", "erot": {"maxRuntime": 120, "requireHost": ["init-on-free"]}}
+	 "hostname": "inside", "erot": {"maxRuntime": 1200, "requireHost": ["init-on-free"]}}
 	END
 	ewc prepare --manifest template.json --key app.key --finished app.manifest root \
 		-o app.payload || return 1
