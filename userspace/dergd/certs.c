@@ -101,7 +101,8 @@ int certs_get(struct certs *c, const void *der, size_t len, X509 **cert, struct 
 	if (*cert)
 		return 0;
 	ret = erot_cert_parse(der, len, cert, err);
-	copy = ret ? NULL : malloc(len);
+	/* one whose key could not be decoded for want of memory must not stay */
+	copy = ret || erot_cms_signer(*cert, NULL) ? NULL : malloc(len);
 	if (!copy)
 		return ret;
 	memcpy(copy, der, len);

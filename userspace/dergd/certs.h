@@ -27,7 +27,8 @@ void certs_free(struct certs *c);
  * @cert: to be freed; shared with others, so it is not to be changed
  * @err:  "certificate"
  *
- * Return: 0 or a negative errno, as of erot_cert_parse(). Without memory nothing is kept.
+ * Return: 0 or a negative errno, as of erot_cert_parse(). Only what can sign an order is kept, and
+ * nothing without memory.
  */
 int certs_get(struct certs *c, const void *der, size_t len, X509 **cert, struct erot_error *err);
 

@@ -109,6 +109,26 @@ static json_t *entry(const struct client *c, const char *what)
 			 c->admin ? "administrator" : "customer", "change", what);
 }
 
+/* Orders are found by the key as it lies in the certificate, which BER may write in many ways. */
+static int check_order_cert(const struct client *c, struct erot_error *err)
+{
+	uint8_t found[EROT_DIGEST_SIZE], digest[EROT_DIGEST_SIZE], *spki = NULL;
+	size_t len;
+	X509 *cert;
+	int ret;
+
+	ret = erot_cert_parse(c->order_cert, c->order_cert_len, &cert, err);
+	if (ret)
+		return ret;
+	ret = erot_cert_spki(cert, &spki, &len, digest, err);
+	if (!ret && (erot_cert_key(c->order_cert, c->order_cert_len, found) ||
+		     memcmp(found, digest, sizeof(found))))
+		ret = erot_fail(err, EBADMSG, "certificate", "certificate: not in DER");
+	free(spki);
+	X509_free(cert);
+	return ret;
+}
+
 static int add_work(struct db *db, void *ctx, struct erot_error *err)
 {
 	struct work *w = ctx;
@@ -143,6 +163,8 @@ int client_add(struct derg *d, const struct client *c, uint64_t now, struct erot
 	ret = check_label(c->label, err);
 	if (!ret && !c->admin && !c->tenant[0])
 		ret = erot_fail(err, EINVAL, "client-tenant", "a customer belongs to a tenant");
+	if (!ret && c->order_cert)
+		ret = check_order_cert(c, err);
 	return ret ?: db_transaction(d->db, 0, add_work, &w, err);
 }
 
@@ -209,11 +231,15 @@ static int is_key(struct certs *certs, const void *der, size_t len,
 	size_t spki_len;
 	int ret;
 
-	if (erot_cert_key(der, len, digest) || memcmp(digest, key, sizeof(digest)))
+	ret = erot_cert_key(der, len, digest);
+	if (ret == -EBADMSG || (!ret && memcmp(digest, key, sizeof(digest))))
 		return 0;
-	ret = certs_get(certs, der, len, cert, err);
-	if (!ret)
-		ret = erot_cert_spki(*cert, &spki, &spki_len, digest, err);
+	if (ret)
+		return erot_fail(err, EIO, "crypto", "SHA-256 failed");
+	/* one that is damaged is nobody's: another one may be of the same key */
+	if (certs_get(certs, der, len, cert, NULL))
+		return 0;
+	ret = erot_cert_spki(*cert, &spki, &spki_len, digest, err);
 	free(spki);
 	if (!ret && !memcmp(digest, key, sizeof(digest)))
 		return 1;

@@ -194,6 +194,14 @@ def test_admin(s):
     ok(a.headers["location"] == f"{T}/clients/{fingerprint(STRANGER)}", "its place")
     refused(call(s, "POST", T + "/clients", body, ADMIN, 409), 409, "client-exists",
             "the same client again")
+    # the version's length in two bytes, for which all lengths around it grow by one
+    ber = bytearray(der(CUSTOMER))
+    ok(ber[:2] == ber[4:6] == b"\x30\x82" and ber[8:10] == b"\xa0\x03", "a certificate of version 3")
+    ber[9:9] = b"\x81"
+    for at in (2, 6):
+        ber[at:at + 2] = (int.from_bytes(ber[at:at + 2], "big") + 1).to_bytes(2, "big")
+    refused(call(s, "POST", T + "/clients", dict(body, orderCertificate=b64(bytes(ber))), ADMIN,
+                 400), 400, "certificate", "a certificate for orders that is not in DER")
     call(s, "GET", T + "/machines", client=STRANGER)
     ok({c["client"] for c in call(s, "GET", T + "/clients", client=ADMIN).json["clients"]} ==
        {fingerprint(STRANGER), fingerprint(CUSTOMER)}, "both customers")

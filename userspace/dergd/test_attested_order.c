@@ -208,7 +208,7 @@ static void test_order(void)
 	char *text, *other;
 	struct launch l, overdue;
 	uint64_t when;
-	uint8_t key[EROT_KEY_SIZE];
+	uint8_t key[EROT_KEY_SIZE], *damaged;
 
 	make_tenant("order");
 	must(erot_policy_learn(&how, &one.state, 1, &text, &err));
@@ -270,10 +270,17 @@ static void test_order(void)
 	l.req.state.host = EROT_HOST_ALL;
 	launch_quote(&l);
 	REFUSED(ENOENT, "order-customer");
-	/* one that is damaged is nobody's, and is in nobody's way */
+	/* those that are damaged, before and behind the key, are nobody's, and in nobody's way */
 	query("INSERT INTO client (fingerprint, tenant, role, label, order_cert, created) "
 	      "VALUES ($1, 'order', 'customer', 'y', $2, 1) RETURNING 1",
 	      DB_ARGS(db_blob(one.id, 32), db_blob(customer_der, customer_der_len / 2)));
+	REFUSED(ENOENT, "order-customer");
+	damaged = memcpy(malloc(customer_der_len), customer_der, customer_der_len);
+	damaged[customer_der_len - 384 - 5] ^= 1;	/* tag of the signature */
+	query("INSERT INTO client (fingerprint, tenant, role, label, order_cert, created) "
+	      "VALUES ($1, 'order', 'customer', 'z', $2, 1) RETURNING 1",
+	      DB_ARGS(db_blob(two.id, 32), db_blob(damaged, customer_der_len)));
+	free(damaged);
 	REFUSED(ENOENT, "order-customer");
 	query("INSERT INTO client (fingerprint, tenant, role, label, order_cert, created) "
 	      "VALUES ($1, 'order', 'customer', 'x', $2, 1) RETURNING 1",

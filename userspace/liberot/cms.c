@@ -117,7 +117,7 @@ static int check_form(CMS_ContentInfo *cms, CMS_SignerInfo **out, struct erot_er
 	return 0;
 }
 
-static int check_key(X509 *cert, struct erot_error *err)
+int erot_cms_signer(X509 *cert, struct erot_error *err)
 {
 	EVP_PKEY *key = X509_get0_pubkey(cert);
 
@@ -217,7 +217,7 @@ int erot_cms_verify(const void *der, size_t len, X509 *cert, uint8_t **content, 
 
 	*content = NULL;
 	*content_len = 0;
-	ret = check_key(cert, err);
+	ret = erot_cms_signer(cert, err);
 	if (!ret)
 		ret = parse(der, len, &cms, err);
 	if (!ret)
@@ -278,7 +278,7 @@ int erot_cms_sign_with(X509 *cert, erot_cms_sign_fn sign, void *ctx, const void 
 
 	*der = NULL;
 	*der_len = 0;
-	ret = check_key(cert, err);
+	ret = erot_cms_signer(cert, err);
 	if (ret)
 		return ret;
 	if (!content_len || content_len > EROT_CMS_MAX)

@@ -72,6 +72,12 @@ int erot_cms_sign_key(EVP_PKEY *key, X509 *cert, const void *content, size_t con
 int erot_cms_sign_pem(const void *pem, size_t pem_len, X509 *cert, const void *content,
 		      size_t content_len, uint8_t **der, size_t *der_len, struct erot_error *err);
 
+/*
+ * Can it sign for us, with an RSA-3072 key and a subject key identifier? "cms-signer": -ENOKEY,
+ * also where no memory was left to decode them: OpenSSL keeps a certificate without a readable key.
+ */
+int erot_cms_signer(X509 *cert, struct erot_error *err);
+
 /* Certificate, PEM or DER. To be freed with X509_free(). "certificate": -EBADMSG. */
 int erot_cert_parse(const void *data, size_t len, X509 **cert, struct erot_error *err);
 int erot_cert_read(const char *path, X509 **cert, struct erot_error *err);

@@ -364,6 +364,7 @@ int main(void)
 	round_trip(4096, 0);
 	round_trip(EROT_CHUNK_SIZE, 4096);
 	round_trip(EROT_CHUNK_SIZE + 4096, 0);
+	round_trip(65 * EROT_CHUNK_SIZE + 4096, 0);	/* more than is encrypted at once */
 	round_trip(513 * EROT_CHUNK_SIZE, 8192);
 	test_damage();
 	test_lies();
