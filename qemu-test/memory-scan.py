@@ -105,18 +105,24 @@ class Machine:
         Machine.alive.append(self)
         try:
             self.connect(listeners)
-        except Gone:
-            self.connect(listeners)
+        except Gone as gone:
+            self.connect(listeners, gone)
+            print(f"# {gone}, and was booted once more (build/memory-{self.name}.console.first)",
+                  flush=True)
         for listener in listeners.values():
             listener.close()
 
-    def connect(self, listeners):
+    def connect(self, listeners, gone=None):
         for p, listener in listeners.items():
-            self.socket[p] = self.accept(listener)
+            if p in self.socket:
+                self.socket[p].close()
+            self.socket[p] = self.accept(listener, gone)
+            self.buffer[p] = b""
+        self.lines = {"qmp": [], "control": []}
         self.qmp("qmp_capabilities")
         self.ask(None, "ready")
 
-    def accept(self, listener):
+    def accept(self, listener, gone):
         listener.settimeout(1)
         for _ in range(LIMIT):
             try:
@@ -124,7 +130,7 @@ class Machine:
             except socket.timeout:
                 if self.process.poll() is not None:
                     break
-        raise Failure(f"machine {self.name} does not start")
+        raise gone or Failure(f"machine {self.name} does not start")
 
     # the disk with what the machine is given is found by its serial number
     COMMAND = """for disk in /sys/block/vd*; do
@@ -145,7 +151,10 @@ class Machine:
         for port, sock in self.socket.items():
             if sock not in ready:
                 continue
-            data = sock.recv(65536)
+            try:
+                data = sock.recv(65536)
+            except OSError:
+                data = b""
             if not data:
                 raise Gone(f"machine {self.name} is gone")
             *lines, self.buffer[port] = (self.buffer[port] + data).split(b"\n")

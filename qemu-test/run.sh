@@ -4,7 +4,7 @@
 # Boots the guest, runs one command in it as root, streams its output, exits
 # with its status. 124: no end within the limit. 125: the guest or the runner
 # failed, or the kernel complained (see the log named in the message).
-# A kernel that fails before the module is loaded, or complains, is booted once more.
+# A kernel that dies, or taints itself, before the module is loaded is booted once more.
 
 set -euo pipefail
 
@@ -82,6 +82,7 @@ kver=${KVER:-$(find /usr/src -maxdepth 1 -name 'linux-headers-6.12*-cloud-amd64'
 
 mkdir -p "$build"
 rm -f "$build/$name.complaints"		# there when the whole log could be read
+[ -n "${EROT_BOOTED_BEFORE:-}" ] || rm -f "$build/$name.console.first"
 children=()
 keep_logs()
 {
@@ -152,10 +153,12 @@ printf '%q ' "$@" >"$work/command"
 printf '\n%*s' $((511 - $(stat -c %s "$work/command") % 512)) '' >>"$work/command"
 [ -e "$image/initrd" ] || die "$image holds no image"
 
+busy=''
+
 # State that is kept is made once, and has one user at a time.
 tpm_begin()
 {
-	local dir=${tpm_state:-$work/kept} busy
+	local dir=${tpm_state:-$work/kept}
 
 	mkdir -p "$dir" "$work/new"
 	dir=$(realpath "$dir")
@@ -165,7 +168,7 @@ tpm_begin()
 	# it goes into the background once its socket is there
 	swtpm socket --tpm2 --tpmstate "dir=$dir" --terminate --daemon \
 		--pid "file=$work/swtpm.pid" --ctrl "type=unixio,path=$work/tpm.sock" \
-		{scratch_lock}>&- >>"$work/swtpm.log" 2>&1 ||
+		{scratch_lock}>&- {busy}>&- >>"$work/swtpm.log" 2>&1 ||
 		die "swtpm: $(tail -n 1 "$work/swtpm.log")"
 }
 
@@ -306,19 +309,29 @@ complaints()
 	fi
 }
 
-# What a kernel does before there is any code of ours says nothing of it: on a busy host, emulated
-# processors have failed there.
+# What a kernel does before there is any code of ours says nothing of it. While it patches its own
+# code, an emulated processor may run into an int3 that another one has taken back already ("Oops:
+# int3"), and it patches most of all while it starts.
 boot_again()
 {
-	local first=$build/$name.console.first
+	local first=$build/$name.console.first stopped='' fd
 
 	mv "$build/$name.console" "$first"
-	echo "run: the kernel failed before the module was loaded, once more ($first): $1" >&2
+	echo "run: the kernel failed before the module was loaded, once more ($first):" \
+		"${1:-$(tail -n 1 "$first")}" >&2
+	# as scratch_end(), but whoever wants an end of this gets it, and no second boot
 	trap - EXIT
-	scratch_end
+	trap 'stopped=129' HUP
+	trap 'stopped=130' INT
+	trap 'stopped=143' TERM
+	cleanup
+	scratch_remove "$work"
 	trap - HUP INT TERM
-	exec {scratch_lock}>&-
-	EROT_BOOTED_BEFORE=1 exec "$0" "${arguments[@]}"
+	[ -z "$stopped" ] || exit "$stopped"
+	for fd in "$scratch_lock" ${busy:+"$busy"}; do
+		exec {fd}>&-
+	done
+	EROT_BOOTED_BEFORE=1 exec "$top/qemu-test/run.sh" "${arguments[@]}"
 }
 
 # firmware has its say on this line, too
