@@ -21,7 +21,7 @@ LDFLAGS	?= -Wl,-z,relro,-z,now
 
 # make coverage sets it, with a BUILD of its own
 COVERAGE ?=
-COVFLAGS = $(if $(COVERAGE),--coverage -fprofile-update=atomic -Og -Wno-error -D_GNU_SOURCE= \
+COVFLAGS = $(if $(COVERAGE),--coverage -fprofile-update=atomic -Og -w -D_GNU_SOURCE= \
 	-include tools/coverage.h)
 
 OURLDFLAGS = -pie -Wl,--as-needed
