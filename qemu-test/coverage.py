@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """coverage.py TOP JSON: of gcovr's JSON, lines reached by file, and error paths that are not."""
 
+import glob
 import json
+import os
 import re
 import sys
 
@@ -35,6 +37,15 @@ def function_at(functions, number):
     return found
 
 
+def check_whole(top, path, files):
+    """What has counters, and functions, must be among what was found."""
+    for counters in glob.glob(f"{os.path.dirname(path)}/module-*/kernel/*.gcda"):
+        name = "kernel/" + os.path.basename(counters).replace(".gcda", ".c")
+        with open(f"{top}/{name}", encoding="utf-8") as f:
+            if re.search(r"^\{", f.read(), re.MULTILINE) and name not in files:
+                sys.exit(f"coverage.py: {name} has counters, and gcovr left it out")
+
+
 def read(top, path):
     with open(path, encoding="utf-8") as f:
         entries = json.load(f)["files"]
@@ -49,6 +60,7 @@ def read(top, path):
                 continue
             number = line["line_number"]
             lines["count"][number] = lines["count"].get(number, 0) + line["count"]
+    check_whole(top, path, files)
     for name, lines in files.items():
         with open(f"{top}/{name}", encoding="utf-8") as f:
             lines["text"] = f.read().splitlines()

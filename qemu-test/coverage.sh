@@ -67,6 +67,7 @@ guest()
 	export EROT_APPEND="acpi=noirq slub_debug=F EROT_COVERAGE=1 GCOV_PREFIX=/tmp/gcov GCOV_ERROR_FILE=/dev/null"
 	make -s -C "$top" -j"$(nproc)" COVERAGE=1 BUILD="$BUILD" KDIR="$kdir" \
 		MODFLAGS=GCOV_PROFILE=y "$BUILD/module-$KVER/erot.ko" userspace tests
+	ln -sfn "$kdir/include" "$kdir/arch" -t "$BUILD/module-$KVER"	# where the compiler was
 	mkdir "$EROT_COLLECT"
 	scratch_run "$top/qemu-test/check.sh" guest >"$BUILD/coverage-guest.log" 2>&1 ||
 		echo "coverage: tests of the guests failed (build-coverage/coverage-guest.log)" >&2
@@ -81,20 +82,39 @@ guest()
 	mv "$work/guest" "$kept/guest"
 }
 
+# lines NAME FILTER OBJECTS DIR...: what gcovr has found, to $work/NAME.json. It leaves out, and says
+# so only in passing, what gcov cannot have the source of; headers are looked for where objects are.
+lines()
+{
+	local name=$1 filter=$2 objects=$3
+
+	shift 3
+	gcovr --root "$top" --object-directory "$objects" --gcov-ignore-parse-errors \
+		--filter "$filter" --json "$work/$name.json" "$@" 2>"$work/gcovr.log" ||
+		die "gcovr: $(tail -n 1 "$work/gcovr.log")"
+}
+
 report()
 {
-	local part
+	local part module found=()
 
 	for part in "$kept"/*; do
 		add "$part" "$work/all"
 	done
 	cp -r "$work/all/." "$BUILD/"
-	gcovr --root "$top" --object-directory "$BUILD" --gcov-ignore-parse-errors \
-		--filter "$top/(userspace|tools)/" --filter "$BUILD/module-[^/]*/kernel/" \
-		--json "$BUILD/coverage.json" "$BUILD/obj" "$BUILD"/module-* 2>"$work/gcovr.log" ||
+	lines userspace "$top/(userspace|tools)/" "$BUILD" "$BUILD/obj"
+	for module in "$BUILD"/module-*; do
+		[ -d "$module" ] || continue
+		lines "${module##*/}" "$module/kernel/" "$module" "$module"
+	done
+	for part in "$work"/*.json; do
+		found+=(--add-tracefile "$part")
+	done
+	gcovr --root "$top" "${found[@]}" --json "$BUILD/coverage.json" 2>"$work/gcovr.log" ||
 		die "gcovr: $(tail -n 1 "$work/gcovr.log")"
+	python3 "$top/qemu-test/coverage.py" "$top" "$BUILD/coverage.json" >"$BUILD/coverage.txt" ||
+		die "no report"
 	counters rm
-	python3 "$top/qemu-test/coverage.py" "$top" "$BUILD/coverage.json" >"$BUILD/coverage.txt"
 	sed '/^Error paths/,$d' "$BUILD/coverage.txt"
 	echo "error paths that no test takes: build-coverage/coverage.txt"
 }
