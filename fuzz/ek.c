@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	uint8_t digest[32];
 	EVP_PKEY *key;
 
-	erot_cert_key(data, len, digest);
+	erot_cert_spki_digest_in(data, len, digest);
 	if (erot_ek_roots_load(data, len, &roots, NULL))
 		return 0;
 	if (!erot_ek_verify(data, len, roots, NOW, &key, NULL))

@@ -13,10 +13,10 @@
 static int fill(const struct ewc_order *a, X509 *customer, struct erot_order_info *order,
 		struct erot_error *err)
 {
-	uint8_t *content = NULL, *env = NULL, *spki = NULL;
+	uint8_t *content = NULL, *env = NULL;
 	struct erot_envelope_info e;
 	struct erot_statement_info s;
-	size_t len, spki_len;
+	size_t len;
 	X509 *derg = NULL;
 	int ret = 0;
 
@@ -33,13 +33,12 @@ static int fill(const struct ewc_order *a, X509 *customer, struct erot_order_inf
 		ret = erot_fail(err, EKEYREJECTED, "ewc-manifest",
 				"%s: another manifest than in %s", a->ewc, a->statement);
 	if (!ret)
-		ret = erot_cert_spki(customer, &spki, &spki_len, order->customer, err);
+		ret = erot_cert_spki_digest(customer, order->customer, err);
 	if (!ret) {
 		memcpy(order->statement, s.digest, sizeof(order->statement));
 		memcpy(order->ewc, e.digest, sizeof(order->ewc));
 	}
 	X509_free(derg);
-	free(spki);
 	free(env);
 	free(content);
 	return ret;

@@ -112,19 +112,17 @@ static json_t *entry(const struct client *c, const char *what)
 /* Orders are found by the key as it lies in the certificate, which BER may write in many ways. */
 static int check_order_cert(const struct client *c, struct erot_error *err)
 {
-	uint8_t found[EROT_DIGEST_SIZE], digest[EROT_DIGEST_SIZE], *spki = NULL;
-	size_t len;
+	uint8_t found[EROT_DIGEST_SIZE], digest[EROT_DIGEST_SIZE];
 	X509 *cert;
 	int ret;
 
 	ret = erot_cert_parse(c->order_cert, c->order_cert_len, &cert, err);
 	if (ret)
 		return ret;
-	ret = erot_cert_spki(cert, &spki, &len, digest, err);
-	if (!ret && (erot_cert_key(c->order_cert, c->order_cert_len, found) ||
+	ret = erot_cert_spki_digest(cert, digest, err);
+	if (!ret && (erot_cert_spki_digest_in(c->order_cert, c->order_cert_len, found) ||
 		     memcmp(found, digest, sizeof(found))))
 		ret = erot_fail(err, EBADMSG, "certificate", "certificate: not in DER");
-	free(spki);
 	X509_free(cert);
 	return ret;
 }
@@ -227,11 +225,10 @@ int client_each(struct derg *d, const char *tenant,
 static int is_key(struct certs *certs, const void *der, size_t len,
 		  const uint8_t key[EROT_DIGEST_SIZE], X509 **cert, struct erot_error *err)
 {
-	uint8_t digest[EROT_DIGEST_SIZE], *spki = NULL;
-	size_t spki_len;
+	uint8_t digest[EROT_DIGEST_SIZE];
 	int ret;
 
-	ret = erot_cert_key(der, len, digest);
+	ret = erot_cert_spki_digest_in(der, len, digest);
 	if (ret == -EBADMSG || (!ret && memcmp(digest, key, sizeof(digest))))
 		return 0;
 	if (ret)
@@ -239,8 +236,7 @@ static int is_key(struct certs *certs, const void *der, size_t len,
 	/* one that is damaged is nobody's: another one may be of the same key */
 	if (certs_get(certs, der, len, cert, NULL))
 		return 0;
-	ret = erot_cert_spki(*cert, &spki, &spki_len, digest, err);
-	free(spki);
+	ret = erot_cert_spki_digest(*cert, digest, err);
 	if (!ret && !memcmp(digest, key, sizeof(digest)))
 		return 1;
 	X509_free(*cert);

@@ -33,7 +33,10 @@ void client_free(struct client *c);
 int client_find(struct derg *d, const uint8_t fingerprint[EROT_DIGEST_SIZE], struct client *c,
 		struct erot_error *err);
 
-/* "client-exists", "client-label", "client-tenant" (a customer without one), "tenant-unknown". */
+/*
+ * "client-exists", "client-label", "client-tenant" (a customer without one), "tenant-unknown",
+ * "certificate" (the one for orders is not in DER).
+ */
 int client_add(struct derg *d, const struct client *c, uint64_t now, struct erot_error *err);
 
 /* @tenant: "" or the one that it must belong to. -ENOENT, "client-unknown". */

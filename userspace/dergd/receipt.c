@@ -122,8 +122,7 @@ static int find_customer(struct making *w, struct erot_error *err)
 /* The customer's consent: signature, and that it is about this statement and container. */
 static int check_order(struct making *w, struct erot_error *err)
 {
-	uint8_t digest[EROT_DIGEST_SIZE], *spki = NULL;
-	size_t spki_len;
+	uint8_t digest[EROT_DIGEST_SIZE];
 	int ret;
 
 	ret = erot_cms_verify(w->in->order, w->in->order_len, w->customer, &w->order,
@@ -134,8 +133,7 @@ static int check_order(struct making *w, struct erot_error *err)
 	}
 	ret = erot_order_parse(w->order, w->order_len, &w->o, err);
 	if (!ret)
-		ret = erot_cert_spki(w->customer, &spki, &spki_len, digest, err);
-	free(spki);
+		ret = erot_cert_spki_digest(w->customer, digest, err);
 	if (!ret && memcmp(w->o.customer, digest, sizeof(digest)))
 		ret = erot_fail_digests(err, EKEYREJECTED, "order-customer", digest, w->o.customer,
 					"order names another customer than the certificate");

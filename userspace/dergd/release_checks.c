@@ -262,21 +262,20 @@ static int check_host(struct db *db, struct release_case *c, struct erot_error *
 static int verify_order(struct release_case *c, const void *cms, size_t cms_len, X509 *cert,
 			struct erot_order_info *o, struct erot_error *err)
 {
-	uint8_t digest[EROT_DIGEST_SIZE], *content = NULL, *spki = NULL;
-	size_t len, spki_len;
+	uint8_t digest[EROT_DIGEST_SIZE], *content = NULL;
+	size_t len;
 	int ret;
 
 	ret = erot_cms_verify(cms, cms_len, cert, &content, &len, err);
 	if (!ret)
 		ret = erot_order_parse(content, len, o, err);
 	if (!ret)
-		ret = erot_cert_spki(cert, &spki, &spki_len, digest, err);
+		ret = erot_cert_spki_digest(cert, digest, err);
 	if (!ret && memcmp(o->customer, digest, sizeof(digest)))
 		ret = erot_fail_digests(err, EKEYREJECTED, "order-customer", digest, o->customer,
 					"order names another customer than the certificate");
 	if (!ret)
 		ret = erot_receipt_match(&c->r, NULL, o, err);
-	free(spki);
 	free(content);
 	return ret;
 }

@@ -63,6 +63,29 @@ static void *all_of_them(void *ctx)
 	return (void *)(long)wrong;
 }
 
+/* Its key is too short; one that could not be decoded for want of memory looks the same. */
+static void test_cannot_sign(struct certs *c)
+{
+	EVP_PKEY *key = EVP_RSA_gen(2048);
+	struct erot_error err = { 0 };
+	X509 *cert, *one, *again;
+	uint8_t *bytes = NULL;
+	int n;
+
+	if (!key || erot_cert_self_signed(key, "short", 1, &cert, &err))
+		die("short key");
+	n = i2d_X509(cert, &bytes);
+	if (n <= 0 || certs_get(c, bytes, (size_t)n, &one, &err) ||
+	    certs_get(c, bytes, (size_t)n, &again, &err))
+		die("short certificate");
+	tap_ok(one != again, "one that cannot sign an order is not kept");
+	OPENSSL_free(bytes);
+	X509_free(cert);
+	X509_free(one);
+	X509_free(again);
+	EVP_PKEY_free(key);
+}
+
 int main(void)
 {
 	X509 *one, *again, *other, *new;
@@ -106,6 +129,7 @@ int main(void)
 		wrong += (long)said;
 	}
 	tap_ok(!wrong, "by several threads at once");
+	test_cannot_sign(c);
 	certs_free(c);
 	tap_ok(X509_get0_pubkey(one) && X509_get0_pubkey(other), "they outlive what kept them");
 	X509_free(one);

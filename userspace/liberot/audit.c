@@ -28,8 +28,7 @@ static int check_receipt(struct audit *a, struct erot_error *err)
 
 static int check_order(struct audit *a, struct erot_error *err)
 {
-	uint8_t digest[EROT_DIGEST_SIZE], *spki = NULL;
-	size_t len;
+	uint8_t digest[EROT_DIGEST_SIZE];
 	int ret;
 
 	ret = erot_cert_parse(a->customer_der.data, a->customer_der.len, &a->customer, err);
@@ -39,11 +38,10 @@ static int check_order(struct audit *a, struct erot_error *err)
 	if (!ret)
 		ret = erot_order_parse(a->order, a->order_len, &a->o, err);
 	if (!ret)
-		ret = erot_cert_spki(a->customer, &spki, &len, digest, err);
+		ret = erot_cert_spki_digest(a->customer, digest, err);
 	if (!ret && memcmp(digest, a->o.customer, sizeof(digest)))
 		ret = erot_fail_digests(err, EKEYREJECTED, "order-customer", digest, a->o.customer,
 					"the order names another customer than its certificate");
-	free(spki);
 	return ret;
 }
 

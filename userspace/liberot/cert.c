@@ -101,7 +101,7 @@ static const unsigned char *inside(const unsigned char *p, const unsigned char *
 }
 
 /* RFC 5280, 4.1 */
-int erot_cert_key(const void *der, size_t len, uint8_t digest[32])
+int erot_cert_spki_digest_in(const void *der, size_t len, uint8_t digest[32])
 {
 	static const int before[] = { V_ASN1_INTEGER, V_ASN1_SEQUENCE, V_ASN1_SEQUENCE,
 				      V_ASN1_SEQUENCE, V_ASN1_SEQUENCE };
@@ -150,6 +150,17 @@ int erot_cert_spki(X509 *cert, uint8_t **spki, size_t *len, uint8_t digest[32],
 		}
 	}
 	OPENSSL_free(der);
+	return ret;
+}
+
+int erot_cert_spki_digest(X509 *cert, uint8_t digest[32], struct erot_error *err)
+{
+	uint8_t *spki;
+	size_t len;
+	int ret;
+
+	ret = erot_cert_spki(cert, &spki, &len, digest, err);
+	free(spki);
 	return ret;
 }
 

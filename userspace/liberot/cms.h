@@ -82,11 +82,14 @@ int erot_cms_signer(X509 *cert, struct erot_error *err);
 int erot_cert_parse(const void *data, size_t len, X509 **cert, struct erot_error *err);
 int erot_cert_read(const char *path, X509 **cert, struct erot_error *err);
 
+/* SHA-256 of a certificate's SubjectPublicKeyInfo, by which an order names its customer. */
+int erot_cert_spki_digest(X509 *cert, uint8_t digest[32], struct erot_error *err);
+
 /*
- * SHA-256 of the SubjectPublicKeyInfo of a certificate in DER, as it lies in there: nothing is
- * decoded or checked, which takes a hundredth of the time. -EBADMSG: it is none.
+ * The same of a certificate in DER, as it lies in there: nothing is decoded or checked, which takes
+ * a hundredth of the time. -EBADMSG: it is none.
  */
-int erot_cert_key(const void *der, size_t len, uint8_t digest[32]);
+int erot_cert_spki_digest_in(const void *der, size_t len, uint8_t digest[32]);
 
 /* SubjectPublicKeyInfo in DER of a certificate, and its SHA-256. @spki is to be freed. */
 int erot_cert_spki(X509 *cert, uint8_t **spki, size_t *len, uint8_t digest[32],

@@ -185,19 +185,19 @@ static int sign_not(void *ctx, const uint8_t info[EROT_DIGESTINFO_SIZE],
 }
 
 /* The key of a certificate that is not decoded: of a whole one, and of nothing else. */
-static void test_cert_key(X509 *cert, const uint8_t digest[32])
+static void test_spki_digest(X509 *cert, const uint8_t digest[32])
 {
 	uint8_t found[32], *der = NULL;
 	int len = i2d_X509(cert, &der), cut, wrong = 0;
 
-	tap_ok(len > 0 && !erot_cert_key(der, (size_t)len, found) && !memcmp(found, digest, 32),
-	       "its digest, without decoding the certificate");
+	tap_ok(len > 0 && !erot_cert_spki_digest_in(der, (size_t)len, found) &&
+	       !memcmp(found, digest, 32), "its digest, without decoding the certificate");
 	for (cut = 0; cut < len; cut++)
-		wrong += erot_cert_key(der, (size_t)cut, found) != -EBADMSG;
+		wrong += erot_cert_spki_digest_in(der, (size_t)cut, found) != -EBADMSG;
 	tap_ok(!wrong, "a certificate that is cut short anywhere has none");
 	der[13] = V_ASN1_OCTET_STRING;	/* of the serial number */
-	tap_ok(erot_cert_key(der, (size_t)len, found) == -EBADMSG, "another form has none");
-	der[13] = V_ASN1_INTEGER;
+	tap_ok(erot_cert_spki_digest_in(der, (size_t)len, found) == -EBADMSG,
+	       "another form has none");
 	OPENSSL_free(der);
 }
 
@@ -239,7 +239,7 @@ static void test_signers(void)
 	tap_ok(!erot_cert_spki(cert, &spki, &len, digest, &err) && len > 400 && spki[0] == 0x30,
 	       "public key of a certificate");
 	free(spki);
-	test_cert_key(cert, digest);
+	test_spki_digest(cert, digest);
 }
 
 int main(void)
