@@ -51,7 +51,7 @@ class Failure(Exception):
 
 
 class Gone(Failure):
-    pass
+    """The machine has ended, though nobody wanted it to."""
 
 
 # ---- the machine
@@ -143,6 +143,12 @@ class Machine:
     def path(self, port):
         return f"{self.work}/{self.name}.{port}"
 
+    def send(self, port, data):
+        try:
+            self.socket[port].sendall(data)
+        except OSError as e:
+            raise Gone(f"machine {self.name} is gone") from e
+
     def serve(self):
         """Waits for one port to say something, and takes whole lines from it."""
         ready = select.select(list(self.socket.values()), [], [], LIMIT)[0]
@@ -171,7 +177,7 @@ class Machine:
         elif port == "reveal":
             name, value = line.split(" ")
             self.on_secret(name, bytes.fromhex(value))
-            self.socket["reveal"].send(b".")
+            self.send("reveal", b".")
         elif port == "qmp":
             self.lines[port].append(json.loads(line))
         else:
@@ -186,7 +192,7 @@ class Machine:
             input=request.encode(), stdout=subprocess.PIPE, check=False)
         reply = done.stdout.decode().replace("\n", "")
         self.note(f"{operation}: {done.returncode} {reply[:200]}")
-        self.socket["provider"].send(f"{done.returncode} {reply}\n".encode())
+        self.send("provider", f"{done.returncode} {reply}\n".encode())
 
     def wait(self, port, wanted):
         """The first line that is wanted; those before it are dropped."""
@@ -198,13 +204,13 @@ class Machine:
             self.serve()
 
     def qmp(self, command, **arguments):
-        self.socket["qmp"].send(json.dumps({"execute": command, "arguments": arguments}).encode())
+        self.send("qmp", json.dumps({"execute": command, "arguments": arguments}).encode())
         answer = self.wait("qmp", lambda m: "return" in m or "error" in m)
         if "error" in answer:
             raise Failure(f"{command}: {answer['error']['desc']}")
 
     def tell(self, command):
-        self.socket["control"].send(command.encode() + b"\n")
+        self.send("control", command.encode() + b"\n")
 
     def ask(self, command, wanted):
         if command:

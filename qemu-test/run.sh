@@ -314,24 +314,13 @@ complaints()
 # int3"), and it patches most of all while it starts.
 boot_again()
 {
-	local first=$build/$name.console.first stopped='' fd
+	local first=$build/$name.console.first
 
 	mv "$build/$name.console" "$first"
 	echo "run: the kernel failed before the module was loaded, once more ($first):" \
 		"${1:-$(tail -n 1 "$first")}" >&2
-	# as scratch_end(), but whoever wants an end of this gets it, and no second boot
-	trap - EXIT
-	trap 'stopped=129' HUP
-	trap 'stopped=130' INT
-	trap 'stopped=143' TERM
-	cleanup
-	scratch_remove "$work"
-	trap - HUP INT TERM
-	[ -z "$stopped" ] || exit "$stopped"
-	for fd in "$scratch_lock" ${busy:+"$busy"}; do
-		exec {fd}>&-
-	done
-	EROT_BOOTED_BEFORE=1 exec "$top/qemu-test/run.sh" "${arguments[@]}"
+	[ -z "$busy" ] || exec {busy}>&-
+	EROT_BOOTED_BEFORE=1 scratch_exec "$top/qemu-test/run.sh" "${arguments[@]}"
 }
 
 # firmware has its say on this line, too

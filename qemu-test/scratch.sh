@@ -72,6 +72,24 @@ scratch_end()
 	scratch_remove "$work"
 }
 
+# scratch_exec COMMAND...: as scratch_end(), then COMMAND instead of this script; whoever wanted an end
+# meanwhile gets it
+scratch_exec()
+{
+	local stopped=''
+
+	trap - EXIT
+	trap 'stopped=129' HUP
+	trap 'stopped=130' INT
+	trap 'stopped=143' TERM
+	"$scratch_cleanup"
+	scratch_remove "$work"
+	trap - HUP INT TERM
+	[ -z "$stopped" ] || exit "$stopped"
+	exec {scratch_lock}>&-
+	exec "$@"
+}
+
 # scratch_run COMMAND...: in the foreground, yet a signal is not kept waiting for its end
 scratch_run()
 {
