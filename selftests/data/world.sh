@@ -6,6 +6,7 @@
 # to make the others takes longer than a test.
 
 machine=/root/machine.spki
+RUNTIME=1200	# seconds that a launch may take, where a test says nothing else
 
 world_keys()
 {
@@ -37,11 +38,11 @@ world_begin()
 	done
 	echo world-canary >root/data/canary
 	dd if=/dev/urandom of=root/data/big bs=64k count=40 2>/dev/null
-	cat >template.json <<-'END'
+	cat >template.json <<-END
 	{"process": {"args": ["/bin/work"], "cwd": "/", "env": ["PATH=/bin"]},
 	 "root": {"readonly": true},
 	 "linux": {"resources": {"memory": {"limit": 67108864}, "pids": {"limit": 32}}},
-	 "hostname": "inside", "erot": {"maxRuntime": 1200, "requireHost": ["init-on-free"]}}
+	 "hostname": "inside", "erot": {"maxRuntime": $RUNTIME, "requireHost": ["init-on-free"]}}
 	END
 	ewc prepare --manifest template.json --key app.key --finished app.manifest root \
 		-o app.payload || return 1
@@ -53,6 +54,12 @@ world_begin()
 	END
 	mkdir state
 	daemon_begin
+}
+
+# runtime [SECONDS]: of what is authorised from now on; without a number as it was
+runtime()
+{
+	sed -i "s/\"maxRuntime\": *[0-9]*/\"maxRuntime\": ${1:-$RUNTIME}/" "$work/app.manifest"
 }
 
 daemon_begin()
