@@ -10,7 +10,7 @@
 set -euo pipefail
 
 SOURCE=linux-source-6.12
-LAYOUT=1	# of what is kept; another number when keep() changes
+LAYOUT=2	# of what is kept; another number when keep() changes
 
 die()
 {
@@ -81,7 +81,8 @@ build()
 	make -s -C "$work/source" O="$work/build" -j"$(nproc)" bzImage modules
 }
 
-# vmlinuz, modules/ as a package has them, and of the tree what modules need
+# vmlinuz, modules/ as a package has them, of the tree what modules need, and in ynl/ what makes
+# the files of a netlink family of its specification (tools/check.sh)
 keep()
 {
 	local o=(make -s -C "$work/source" "O=$work/build") release
@@ -95,6 +96,9 @@ keep()
 	"${o[@]}" run-command KBUILD_RUN_COMMAND="\$(srctree)/scripts/package/install-extmod-build \
 $work/kept/linux-headers-$release"
 	cp "$work/build/.config" "$work/kept/linux-headers-$release/"
+	mkdir -p "$work/kept/ynl"/{tools/net,Documentation/netlink}
+	cp -r "$work/source/tools/net/ynl" "$work/kept/ynl/tools/net/"
+	cp "$work/source/Documentation/netlink"/*.yaml "$work/kept/ynl/Documentation/netlink/"
 }
 
 # errexit does not reach into what is called in a condition

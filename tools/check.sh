@@ -240,10 +240,15 @@ nothing_revealed()
 
 netlink_generated()
 {
-	local ynl=${YNL_GEN:-/usr/src/linux/tools/net/ynl/ynl-gen-c.py} tree mode type file bad=0
+	local ynl=${YNL_GEN:-} tree mode type file bad=0
 
+	if [ -z "$ynl" ]; then
+		ynl=$(find "${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/erot" -maxdepth 6 \
+			-path '*/debug-*/ynl/tools/net/ynl/ynl-gen-c.py' 2>/dev/null | head -n 1)
+	fi
 	if [ ! -e "$ynl" ]; then
-		echo "skipped: set YNL_GEN to tools/net/ynl/ynl-gen-c.py of a kernel source"
+		echo "skipped: needs a debug kernel (make check-kunit), or in YNL_GEN the" \
+			"tools/net/ynl/ynl-gen-c.py of a kernel source"
 		return 0
 	fi
 	# it looks for its schemas beside the specification
