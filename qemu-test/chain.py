@@ -24,7 +24,7 @@ import tempfile
 import threading
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = f"{TOP}/build"
+BUILD = os.environ.get("BUILD", f"{TOP}/build")
 HOST = "10.0.2.2"       # this host, in the guest
 LIMIT = 60              # seconds for dergd to be ready
 LAUNCHED = ("plain", "challenged", "released", "running", "ended", "unlucky", "restarted", "orphan",
@@ -298,9 +298,12 @@ def serve(handler, provider, cert=None):
 def boot(place, image, phase, control, append):
     """One boot; its results become ours."""
     before = os.environ.get("EROT_NAME", "")
+    collect = os.environ.get("EROT_COLLECT")
     process = subprocess.Popen(
-        (f"{TOP}/qemu-test/run.sh", "--name", f"{before}{before and '-'}chain-{phase}", "--image", image, "--tpm-state",
-         f"{place}/tpm", "--net", "--uefi", "--append", append, "--timeout", "1100", "--",
+        (f"{TOP}/qemu-test/run.sh", "--name", f"{before}{before and '-'}chain-{phase}",
+         "--image", image, "--tpm-state", f"{place}/tpm", "--net", "--uefi",
+         "--append", f"{append} {os.environ.get('EROT_APPEND', '')}", "--timeout", "1100",
+         *(("--collect", f"{collect}/chain-{phase}.tar.gz") if collect else ()), "--",
          "/selftests/chain.sh", phase, f"http://{HOST}:{control}"),
         stdout=subprocess.PIPE, text=True, errors="replace")
     try:

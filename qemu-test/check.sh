@@ -11,7 +11,8 @@
 # EROT_KERNEL its files (see kernel.sh), EROT_NAME goes before the names of logs.
 # For one that looks for faults as well: EROT_CONFIG lists its guests, EROT_RUNNER runs the
 # tests in them, EROT_SLOW is what every time limit is multiplied by, EROT_IMAGE is made already,
-# EROT_APPEND goes to their command lines, and what they hand over to files in EROT_COLLECT.
+# EROT_APPEND goes to their command lines, and what they hand over to files in EROT_COLLECT; with
+# EROT_CHAIN the chain is tried on that kernel, too.
 # EROT_TESTS names the guests' only tests; a guest that has none of them is left out.
 
 set -euo pipefail
@@ -200,7 +201,7 @@ chain()
 {
 	local status=0
 
-	[ -z "${EROT_KERNEL:-}" ] || return 0
+	[ -z "${EROT_KERNEL:-}" ] || [ -n "${EROT_CHAIN:-}" ] || return 0
 	EROT_RESULT=$counts EROT_IMAGE=$image_dir TEST_LIMIT=2400 scratch_run \
 		"$top/qemu-test/guest-tests.sh" "$top/qemu-test" chain.py || status=$?
 	add chain "$status"

@@ -3,8 +3,8 @@
 #
 # coverage.sh [host|guest]: which lines of kernel/ and of the programs the tests reach. All is
 # built once more, in build-coverage/; the tests of the host run as they are, those of the
-# guests in the debug kernel, whose counters of the module outlive its unloading, which takes
-# hours. Without a name both; with one, what the other one counted before stays. The report is
+# guests in a kernel (debug-gcov.config) whose counters of the module outlive its unloading.
+# Without a name both; with one, what the other one counted before stays. The report is
 # build-coverage/coverage.txt; what is printed is its table.
 
 set -euo pipefail
@@ -42,15 +42,21 @@ counters()
 	(cd "$BUILD" && find . -path ./counters -prune -o -name '*.gcda' -exec "$@" {} +)
 }
 
+# take DIR: moves them there
+take()
+{
+	mkdir "$1"
+	counters cp --parents -t "$1"
+	counters rm
+}
+
 host()
 {
 	counters rm
 	make -s -C "$top" -j"$(nproc)" COVERAGE=1 BUILD="$BUILD" userspace tests
 	scratch_run "$top/qemu-test/check.sh" host >"$BUILD/coverage-host.log" 2>&1 ||
 		echo "coverage: tests of the host failed (build-coverage/coverage-host.log)" >&2
-	mkdir "$work/host"
-	counters cp --parents -t "$work/host"
-	counters rm
+	take "$work/host"
 	rm -rf "$kept/host"
 	mv "$work/host" "$kept/host"
 }
@@ -59,16 +65,17 @@ guest()
 {
 	local dir kdir f
 
-	dir=$("$top/qemu-test/debug-kernel.sh" kasan)
+	dir=$("$top/qemu-test/debug-kernel.sh" gcov)
 	kdir=$(compgen -G "$dir/linux-headers-*")
-	export EROT_KERNEL=$dir KVER=${kdir##*/linux-headers-} EROT_NAME=coverage EROT_SLOW=8
-	export EROT_RUNNER=debug-tests EROT_CONFIG=$top/selftests/config-kasan
-	export EROT_COLLECT=$work/guests
-	export EROT_APPEND="acpi=noirq slub_debug=F EROT_COVERAGE=1 GCOV_PREFIX=/tmp/gcov GCOV_ERROR_FILE=/dev/null"
+	export EROT_KERNEL=$dir KVER=${kdir##*/linux-headers-} EROT_NAME=coverage EROT_SLOW=3
+	export EROT_RUNNER=debug-tests EROT_CONFIG=$top/selftests/config-gcov
+	export EROT_COLLECT=$work/guests EROT_CHAIN=1
+	export EROT_APPEND="acpi=noirq EROT_COVERAGE=1 GCOV_PREFIX=/tmp/gcov GCOV_ERROR_FILE=/dev/null"
 	make -s -C "$top" -j"$(nproc)" COVERAGE=1 BUILD="$BUILD" KDIR="$kdir" \
 		MODFLAGS=GCOV_PROFILE=y "$BUILD/module-$KVER/erot.ko" userspace tests
 	ln -sfn "$kdir/include" "$kdir/arch" -t "$BUILD/module-$KVER"	# where the compiler was
 	mkdir "$EROT_COLLECT"
+	counters rm
 	scratch_run "$top/qemu-test/check.sh" guest >"$BUILD/coverage-guest.log" 2>&1 ||
 		echo "coverage: tests of the guests failed (build-coverage/coverage-guest.log)" >&2
 	for f in "$EROT_COLLECT"/*.tar.gz; do
@@ -78,6 +85,8 @@ guest()
 		rm -rf "$work/one"
 	done
 	[ -d "$work/guest" ] || die "no counters have come"
+	take "$work/here"		# of who is customer and provider beside a guest
+	add "$work/here" "$work/guest"
 	rm -rf "$kept/guest"
 	mv "$work/guest" "$kept/guest"
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# debug-kernel.sh kasan|kcsan: builds a kernel that looks for faults, of Debian's
-# linux-source-6.12 with the configuration in debug.config, and prints a directory with
+# debug-kernel.sh kasan|kcsan|gcov: builds a kernel that looks for faults, or counts lines, of
+# Debian's linux-source-6.12 with the configuration in debug.config, and prints a directory with
 # vmlinuz, modules/, and linux-headers-RELEASE/, which is what modules are built
 # against (KDIR). It is kept in the user's cache under a hash of source, configuration
 # and compiler, and made again (about ten minutes on two idle processors) when it is not there.
@@ -22,8 +22,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 here=$top/qemu-test
 case ${1:-} in
 kasan) fragments=("$here/debug.config") ;;
-kcsan) fragments=("$here/debug.config" "$here/debug-kcsan.config") ;;
-*) die "usage: debug-kernel.sh kasan|kcsan" ;;
+kcsan | gcov) fragments=("$here/debug.config" "$here/debug-$1.config") ;;
+*) die "usage: debug-kernel.sh kasan|kcsan|gcov" ;;
 esac
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/erot
 package=$(apt-cache policy "$SOURCE" 2>/dev/null | sed -n 's/^ *Candidate: *//p')

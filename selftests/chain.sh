@@ -208,4 +208,7 @@ if [ -n "${daemon:-}" ]; then
 	kill "$daemon"
 	wait "$daemon" 2>/dev/null
 fi
+if [ -n "${EROT_COVERAGE:-}" ]; then
+	tar -C "$GCOV_PREFIX" -czf "$EROT_COLLECT" .
+fi
 finish
