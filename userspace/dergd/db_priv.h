@@ -106,6 +106,9 @@ int db_begin(struct db *db, enum db_mode mode, struct erot_error *err);
 int db_work_run(struct db *db, db_work work, void *ctx, struct erot_error *err);
 int db_finish(struct db *db, int ret, struct erot_error *err);
 
+/* ops->exec() inside a transaction, which its failure dooms. */
+int db_exec(struct db *db, const char *sql, struct erot_error *err);
+
 /* A transaction that is nobody else's, tried again where that helps; and one of a group. */
 int db_alone(struct db *db, enum db_mode mode, bool resume, db_work work, void *ctx,
 	     struct erot_error *err);
