@@ -156,7 +156,13 @@ static int connect_it(struct db *db, struct erot_error *err)
 	snprintf(limits, sizeof(limits), "SET statement_timeout = %d; "
 		 "SET idle_in_transaction_session_timeout = %d", DB_WAIT_MS, 2 * DB_WAIT_MS);
 	ret = exec(db, limits, err);
-	return ret ?: check_server(db, err);
+	if (!ret)
+		ret = check_server(db, err);
+	if (ret) {	/* the next transaction would take it for a good one */
+		PQfinish(p->c);
+		p->c = NULL;
+	}
+	return ret;
 }
 
 static int begin(struct db *db, enum db_mode mode, struct erot_error *err)

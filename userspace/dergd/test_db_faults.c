@@ -204,7 +204,19 @@ static void test_again(struct db *db)
 
 /* ---- PostgreSQL: servers that lose what they committed */
 
-static void test_unsafe(void)
+/* Of a connection that is lost and made again: also when the transaction after that one comes. */
+static void test_unsafe_later(struct db *db, PGconn *c)
+{
+	int i;
+
+	PQclear(PQexec(c, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+		       "WHERE datname = 'faults' AND pid <> pg_backend_pid()"));
+	for (i = 0; i < 2; i++)
+		tap_refused(run(db, "UPDATE t_lost SET v = 1"), EIO, &err, "db-unsafe",
+			    "postgresql: fsync off since the connection was made");
+}
+
+static void test_unsafe(struct db *db)
 {
 	char with[400];
 	struct db *other = NULL;
@@ -227,6 +239,7 @@ static void test_unsafe(void)
 		poll(NULL, 0, 20);
 	}
 	tap_refused(db_open(url, &other, &err), EIO, &err, "db-unsafe", "postgresql: fsync off");
+	test_unsafe_later(db, c);
 	PQclear(PQexec(c, "ALTER SYSTEM RESET fsync"));
 	PQclear(PQexec(c, "SELECT pg_reload_conf()"));
 	PQfinish(c);
@@ -260,7 +273,7 @@ int main(void)
 	db = must_open();
 	run(db, "CREATE TABLE t_lost (k BIGINT PRIMARY KEY, v BIGINT)");
 	test_again(db);
-	test_unsafe();
+	test_unsafe(db);
 	test_dead_server(&base, db);
 	db_close(db);
 	test_base_stop(&base);
