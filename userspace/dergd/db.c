@@ -87,7 +87,33 @@ int db_begin(struct db *db, enum db_mode mode, struct erot_error *err)
 	return ret;
 }
 
-int db_work_run(struct db *db, db_work work, void *ctx, struct erot_error *err)
+/* The first failure is the transaction's, whatever comes of it. */
+static int doom(struct db *db, int ret, const struct erot_error *why, struct erot_error *err)
+{
+	if (ret && err)
+		*err = *why;
+	if (ret && !db->failed) {
+		db->failed = ret;
+		db->why = *why;
+	}
+	return ret;
+}
+
+int db_exec(struct db *db, const char *sql, struct erot_error *err)
+{
+	struct erot_error why = { 0 };
+
+	return doom(db, db->ops->exec(db, sql, &why), &why, err);
+}
+
+int db_settle(struct db *db, struct erot_error *err)
+{
+	struct erot_error why = { 0 };
+
+	return doom(db, db->ops->settle ? db->ops->settle(db, &why) : 0, &why, err);
+}
+
+int db_work_run(struct db *db, db_work work, void *ctx, const char *end, struct erot_error *err)
 {
 	int ret;
 
@@ -95,6 +121,9 @@ int db_work_run(struct db *db, db_work work, void *ctx, struct erot_error *err)
 	db->rows = 0;
 	db->verdict = DB_FAILED;
 	ret = work(db, ctx, err);
+	if (end && !ret && !db->failed && !db->rows)
+		db_exec(db, end, NULL);
+	db_settle(db, NULL);
 	if (db->rows) {
 		db->verdict = DB_FAILED;
 		ret = erot_fail(err, EINVAL, "db-use", "%u results were not ended", db->rows);
@@ -122,7 +151,7 @@ static int attempt(struct db *db, enum db_mode mode, db_work work, void *ctx,
 {
 	int ret = db_begin(db, mode, err);
 
-	return ret ?: db_finish(db, db_work_run(db, work, ctx, err), err);
+	return ret ?: db_finish(db, db_work_run(db, work, ctx, NULL, err), err);
 }
 
 int db_alone(struct db *db, enum db_mode mode, bool resume, db_work work, void *ctx,
@@ -167,33 +196,12 @@ int db_transaction(struct db *db, unsigned int flags, db_work work, void *ctx,
 
 /* ---- statements */
 
-static void doom(struct db *db, int ret, const struct erot_error *why)
-{
-	if (db->failed)
-		return;
-	db->failed = ret;
-	db->why = *why;
-}
-
-int db_exec(struct db *db, const char *sql, struct erot_error *err)
-{
-	struct erot_error why = { 0 };
-	int ret = db->ops->exec(db, sql, &why);
-
-	if (!ret)
-		return 0;
-	doom(db, ret, &why);
-	if (err)
-		*err = why;
-	return ret;
-}
-
 static int fail_rows(struct db_rows *rows, int ret)
 {
 	if (!rows->ret)
 		rows->ret = ret;
 	if (rows->db)
-		doom(rows->db, ret, &rows->err);
+		doom(rows->db, ret, &rows->err, NULL);
 	return ret;
 }
 
@@ -209,6 +217,21 @@ static bool bad_args(const struct db_value *args, size_t n)
 	return false;
 }
 
+/* Why a statement is not even begun; or 0. */
+static int refuse(struct db *db, const struct db_value *args, size_t n, struct erot_error *err)
+{
+	if (!db->active)
+		return erot_fail(err, EINVAL, "db-use", "a statement outside a transaction");
+	if (db->failed) {
+		*err = db->why;
+		return db->failed;
+	}
+	if (!bad_args(args, n))
+		return 0;
+	db->verdict = DB_FAILED;
+	return erot_fail(err, EINVAL, "db-use", "too many arguments, or too long ones");
+}
+
 int db_query(struct db *db, struct erot_error *err, struct db_rows **rows, const char *sql,
 	     const struct db_value *args, size_t n)
 {
@@ -218,23 +241,14 @@ int db_query(struct db *db, struct erot_error *err, struct db_rows **rows, const
 	*rows = r ?: &no_rows;
 	if (!r) {
 		db->verdict = DB_FAILED;
-		doom(db, -ENOMEM, &no_rows.err);
-		return erot_fail(err, ENOMEM, "no-memory", "database rows");
+		return doom(db, -ENOMEM, &no_rows.err, err);
 	}
 	r->db = db;
 	r->slot = -1;
 	db->rows++;
-	if (!db->active) {
-		ret = erot_fail(&r->err, EINVAL, "db-use", "a statement outside a transaction");
-	} else if (db->failed) {
-		ret = db->failed;
-		r->err = db->why;
-	} else if (bad_args(args, n)) {
-		db->verdict = DB_FAILED;
-		ret = erot_fail(&r->err, EINVAL, "db-use", "too many arguments, or too long ones");
-	} else {
+	ret = refuse(db, args, n, &r->err);
+	if (!ret)
 		ret = db->ops->query(r, sql, args, n, &r->err);
-	}
 	if (!ret)
 		return 0;
 	fail_rows(r, ret);
@@ -246,9 +260,16 @@ int db_query(struct db *db, struct erot_error *err, struct db_rows **rows, const
 int db_run(struct db *db, struct erot_error *err, int64_t *changed, const char *sql,
 	   const struct db_value *args, size_t n)
 {
+	struct erot_error why = { 0 };
 	struct db_rows *rows;
 	int ret;
 
+	if (!changed && db->ops->run) {
+		ret = refuse(db, args, n, &why);
+		if (!ret)
+			ret = db->ops->run(db, sql, args, n, &why);
+		return doom(db, ret, &why, err);
+	}
 	ret = db_query(db, err, &rows, sql, args, n);
 	if (!ret && rows->first) {
 		db->verdict = DB_FAILED;

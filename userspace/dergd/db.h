@@ -157,6 +157,9 @@ int db_transaction(struct db *db, unsigned int flags, db_work work, void *ctx,
  * @args:    DB_ARGS(...) or DB_NO_ARGS
  * @n:       of them
  *
+ * Without @changed nobody waits for the server: PostgreSQL may report the failure only with a later
+ * statement, at the latest from db_transaction(), and before anything is committed.
+ *
  * After any failure the transaction can only be rolled back, on both back ends. Where "exists
  * already" is an answer, use ON CONFLICT DO NOTHING and look at @changed.
  *

@@ -88,22 +88,28 @@ void db_join(struct db *db, struct db_group *g)
 	db->group = g;
 }
 
-/* Nonzero: the transaction of all of them is broken. */
+/*
+ * Nonzero: the transaction of all of them is broken. So it is when the savepoint was never made:
+ * there is nothing to go back to then.
+ */
 static int run_job(struct db *db, struct job *job, struct erot_error *err)
 {
 	int ret;
 
-	ret = db->ops->exec(db, "SAVEPOINT job", err);
+	ret = db_exec(db, "SAVEPOINT job", err);
 	if (ret)
 		return ret;
-	job->ret = db_work_run(db, job->work, job->ctx, &job->err);
+	job->ret = db_work_run(db, job->work, job->ctx, "RELEASE SAVEPOINT job", &job->err);
 	if (!job->ret)
-		return db->ops->exec(db, "RELEASE SAVEPOINT job", err);
+		return 0;
 	if (db->verdict != DB_FAILED) {
 		*err = job->err;
 		return job->ret;
 	}
-	return db->ops->exec(db, "ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job", err);
+	ret = db_exec(db, "ROLLBACK TO SAVEPOINT job", err);
+	if (!ret)
+		ret = db_exec(db, "RELEASE SAVEPOINT job", err);
+	return ret ?: db_settle(db, err);
 }
 
 static int run_together(struct db *db, struct jobs *jobs, struct erot_error *err)

@@ -7,11 +7,10 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dergd/db_priv.h"
+#include "dergd/db_pgsql.h"
 
 /* pg_type.oid, fixed in PostgreSQL's catalogue */
 #define OID_BOOL	16
@@ -22,80 +21,6 @@
 #define OID_TEXT	25
 
 #define SCHEMA_LOCK	"1163022164"	/* "EROT": key of the advisory lock */
-
-/**
- * struct pgsql - a connection
- * @c:     libpq's
- * @url:   where to
- * @texts: of the statements prepared on @c, named by their place here
- */
-struct pgsql {
-	PGconn *c;
-	char *url;
-	const char *texts[DB_CACHE];
-};
-
-/* libpq's messages have several lines; the first says what it is. */
-static int first_line(const char *text)
-{
-	return (int)strcspn(text, "\n");
-}
-
-static int is_class(const char *state, const char *class)
-{
-	return !strncmp(state, class, 2);
-}
-
-static int lost(struct db *db, const char *text, struct erot_error *err)
-{
-	db->verdict = DB_LOST;
-	return erot_fail(err, ENOTCONN, "db-lost", "%.*s", first_line(text), text);
-}
-
-/* Sets the verdict; @res may be NULL. */
-static int fail(struct db *db, const PGresult *res, struct erot_error *err)
-{
-	struct pgsql *p = db->impl;
-	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
-	const char *text = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-
-	if (!text)
-		text = PQerrorMessage(p->c);
-	if (!state || PQstatus(p->c) != CONNECTION_OK || is_class(state, "08") ||
-	    !strncmp(state, "57P", 3))
-		return lost(db, text, err);
-	db->verdict = DB_FAILED;
-	if (!strcmp(state, "40001") || !strcmp(state, "40P01")) {
-		db->verdict = DB_AGAIN;
-		return erot_fail(err, EBUSY, "db-busy", "%s", text);
-	}
-	if (!strcmp(state, "57014"))	/* statement_timeout: also waiting for a lock */
-		return erot_fail(err, EBUSY, "db-busy", "%s", text);
-	if (!strcmp(state, "23505"))
-		return erot_fail(err, EEXIST, "db-exists", "%s", text);
-	if (is_class(state, "23"))
-		return erot_fail(err, EINVAL, "db-constraint", "%s", text);
-	if (!strcmp(state, "25006"))
-		return erot_fail(err, EINVAL, "db-use", "%s", text);
-	if (!strcmp(state, "53100"))
-		return erot_fail(err, ENOSPC, "db-full", "%s", text);
-	if (is_class(state, "XX"))
-		return erot_fail(err, EUCLEAN, "db-corrupt", "%s", text);
-	return erot_fail(err, EIO, "db-error", "%s (%s)", text, state);
-}
-
-static int exec(struct db *db, const char *sql, struct erot_error *err)
-{
-	struct pgsql *p = db->impl;
-	PGresult *res = PQexec(p->c, sql);
-	ExecStatusType status = PQresultStatus(res);
-	int ret = 0;
-
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-		ret = fail(db, res, err);
-	PQclear(res);
-	return ret;
-}
 
 static void quiet(void *arg, const PGresult *res)
 {
@@ -117,7 +42,7 @@ static int check_server(struct db *db, struct erot_error *err)
 		     "current_setting('synchronous_commit'), pg_is_in_recovery(), "
 		     "current_setting('server_encoding')");
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
-		ret = fail(db, res, err);
+		ret = pgsql_fail(db, res, err);
 	for (i = 0; i < 5 && !ret; i++) {
 		const char *got = PQgetvalue(res, 0, i);
 
@@ -131,6 +56,26 @@ static int check_server(struct db *db, struct erot_error *err)
 	return ret;
 }
 
+static int set_up(struct db *db, struct erot_error *err)
+{
+	struct pgsql *p = db->impl;
+	char limits[160];
+	PGresult *res;
+	int ret = 0;
+
+	PQsetNoticeReceiver(p->c, quiet, NULL);
+	/* a writer that is stuck, or whose machine has died, must not stop the others for good */
+	snprintf(limits, sizeof(limits), "SET statement_timeout = %d; "
+		 "SET idle_in_transaction_session_timeout = %d", DB_WAIT_MS, 2 * DB_WAIT_MS);
+	res = PQexec(p->c, limits);
+	if (PQresultStatus(res) != PGRES_COMMAND_OK)
+		ret = pgsql_fail(db, res, err);
+	PQclear(res);
+	if (!ret)
+		ret = check_server(db, err);
+	return ret ?: PQenterPipelineMode(p->c) ? 0 : pgsql_fail(db, NULL, err);
+}
+
 static int connect_it(struct db *db, struct erot_error *err)
 {
 	struct pgsql *p = db->impl;
@@ -139,25 +84,19 @@ static int connect_it(struct db *db, struct erot_error *err)
 				     "fallback_application_name", "dbname", "client_encoding",
 				     NULL };
 	const char *const values[] = { "10", "15", "30000", "dergd", p->url, "UTF8", NULL };
-	char limits[160];
 	int ret;
 
 	memset(p->texts, 0, sizeof(p->texts));
+	p->later = 0;
 	PQfinish(p->c);
 	p->c = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(p->c) != CONNECTION_OK) {
 		const char *text = PQerrorMessage(p->c);
 
 		db->verdict = DB_LOST;
-		return erot_fail(err, ENOTCONN, "db-open", "%.*s", first_line(text), text);
+		return erot_fail(err, ENOTCONN, "db-open", "%.*s", pgsql_first_line(text), text);
 	}
-	PQsetNoticeReceiver(p->c, quiet, NULL);
-	/* a writer that is stuck, or whose machine has died, must not stop the others for good */
-	snprintf(limits, sizeof(limits), "SET statement_timeout = %d; "
-		 "SET idle_in_transaction_session_timeout = %d", DB_WAIT_MS, 2 * DB_WAIT_MS);
-	ret = exec(db, limits, err);
-	if (!ret)
-		ret = check_server(db, err);
+	ret = set_up(db, err);
 	if (ret) {	/* the next transaction would take it for a good one */
 		PQfinish(p->c);
 		p->c = NULL;
@@ -165,14 +104,48 @@ static int connect_it(struct db *db, struct erot_error *err)
 	return ret;
 }
 
+static int send_sql(struct pgsql *p, const char *sql)
+{
+	return PQsendQueryParams(p->c, sql, 0, NULL, NULL, NULL, NULL, 1);
+}
+
+static int exec(struct db *db, const char *sql, struct erot_error *err)
+{
+	return pgsql_later(db, send_sql(db->impl, sql), err);
+}
+
+/* Its answer is of no interest but for whether there is one. */
+static int wait_for(struct db *db, const char *sql, struct erot_error *err)
+{
+	PGresult *res;
+	int ret;
+
+	ret = pgsql_now(db, send_sql(db->impl, sql), &res, err);
+	PQclear(res);
+	return ret;
+}
+
+/*
+ * Where it fails, or one before it that nobody has waited for, the connection is not idle, and
+ * begin() makes another one.
+ */
+static void rollback(struct db *db)
+{
+	enum db_verdict verdict = db->verdict;
+	struct pgsql *p = db->impl;
+
+	if (PQstatus(p->c) == CONNECTION_OK && PQtransactionStatus(p->c) != PQTRANS_IDLE)
+		wait_for(db, "ROLLBACK", NULL);
+	db->verdict = verdict;	/* of why it is rolled back */
+}
+
+/* Who has got an answer to what follows is the only writer. */
 static int begin(struct db *db, enum db_mode mode, struct erot_error *err)
 {
 	static const char *const text[] = {
 		[DB_MODE_READ] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-		[DB_MODE_WRITE] = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; "
-				  "LOCK TABLE erot_schema IN EXCLUSIVE MODE",
-		[DB_MODE_SCHEMA] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
-				   "SELECT pg_advisory_xact_lock(" SCHEMA_LOCK ")",
+		[DB_MODE_WRITE] = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+		[DB_MODE_SCHEMA] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
 	};
 	struct pgsql *p = db->impl;
 	int ret = 0;
@@ -181,30 +154,25 @@ static int begin(struct db *db, enum db_mode mode, struct erot_error *err)
 		ret = connect_it(db, err);
 	if (!ret)
 		ret = exec(db, text[mode], err);
-	if (ret && PQtransactionStatus(p->c) != PQTRANS_IDLE)
-		PQclear(PQexec(p->c, "ROLLBACK"));
+	if (!ret && mode == DB_MODE_WRITE)
+		ret = exec(db, "LOCK TABLE erot_schema IN EXCLUSIVE MODE", err);
+	if (!ret && mode == DB_MODE_SCHEMA)
+		ret = wait_for(db, "SELECT pg_advisory_xact_lock(" SCHEMA_LOCK ")", err);
+	if (ret)
+		rollback(db);
 	return ret;
-}
-
-static void rollback(struct db *db)
-{
-	struct pgsql *p = db->impl;
-
-	/* where it fails the connection is not idle, and begin() makes another one */
-	if (PQstatus(p->c) == CONNECTION_OK && PQtransactionStatus(p->c) != PQTRANS_IDLE)
-		PQclear(PQexec(p->c, "ROLLBACK"));
 }
 
 static int commit(struct db *db, struct erot_error *err)
 {
-	struct pgsql *p = db->impl;
-	PGresult *res = PQexec(p->c, "COMMIT");
-	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	struct erot_error why = { 0 };
-	int ret = 0;
+	const char *state;
+	PGresult *res;
+	int ret;
 
-	if (PQresultStatus(res) != PGRES_COMMAND_OK) {
-		ret = fail(db, res, &why);
+	ret = pgsql_now(db, send_sql(db->impl, "COMMIT"), &res, &why);
+	state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	if (ret) {
 		if (db->verdict == DB_LOST || (state && !strcmp(state, "40003")))
 			ret = erot_fail(err, EINPROGRESS, "db-outcome-unknown", "COMMIT: %s",
 					why.text);
@@ -273,27 +241,24 @@ static int prepare(struct db *db, int slot, const char *sql, const struct wire *
 	struct pgsql *p = db->impl;
 	char name[16];
 	PGresult *res;
-	int ret = 0;
+	int ret;
 
 	snprintf(name, sizeof(name), "s%d", slot);
-	res = PQprepare(p->c, name, sql, (int)n, w->types);
+	ret = pgsql_now(db, PQsendPrepare(p->c, name, sql, (int)n, w->types), &res, err);
+	/* what failed was perhaps one before it, and only in our eyes */
 	if (PQresultStatus(res) == PGRES_COMMAND_OK)
 		p->texts[slot] = sql;
-	else
-		ret = fail(db, res, err);
 	PQclear(res);
 	return ret;
 }
 
-static int query(struct db_rows *rows, const char *sql, const struct db_value *args, size_t n,
+/* @sent: by libpq, or not */
+static int start(struct db *db, const char *sql, const struct db_value *args, size_t n, int *sent,
 		 struct erot_error *err)
 {
-	struct db *db = rows->db;
 	struct pgsql *p = db->impl;
-	ExecStatusType status;
 	char name[16];
 	struct wire w;
-	PGresult *res;
 	int slot, ret;
 
 	db->verdict = DB_FAILED;
@@ -308,13 +273,35 @@ static int query(struct db_rows *rows, const char *sql, const struct db_value *a
 	}
 	snprintf(name, sizeof(name), "s%d", slot);
 	if (slot >= 0)
-		res = PQexecPrepared(p->c, name, (int)n, w.values, w.lengths, w.formats, 1);
+		*sent = PQsendQueryPrepared(p->c, name, (int)n, w.values, w.lengths, w.formats, 1);
 	else
-		res = PQexecParams(p->c, sql, (int)n, w.types, w.values, w.lengths, w.formats, 1);
-	status = PQresultStatus(res);
+		*sent = PQsendQueryParams(p->c, sql, (int)n, w.types, w.values, w.lengths,
+					  w.formats, 1);
+	return 0;
+}
+
+static int run(struct db *db, const char *sql, const struct db_value *args, size_t n,
+	       struct erot_error *err)
+{
+	int ret, sent = 0;
+
+	ret = start(db, sql, args, n, &sent, err);
+	return ret ?: pgsql_later(db, sent, err);
+}
+
+static int query(struct db_rows *rows, const char *sql, const struct db_value *args, size_t n,
+		 struct erot_error *err)
+{
+	PGresult *res;
+	int ret, sent = 0;
+
+	ret = start(rows->db, sql, args, n, &sent, err);
+	if (ret)
+		return ret;
+	ret = pgsql_now(rows->db, sent, &res, err);
 	rows->impl = res;
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-		return fail(db, res, err);
+	if (ret)
+		return ret;
 	rows->first = PQntuples(res) > 0;
 	rows->row = -1;
 	rows->changed = strtoll(PQcmdTuples(res), NULL, 10);
@@ -396,7 +383,8 @@ static void close_it(struct db *db)
 
 static const struct db_ops ops = {
 	.close = close_it, .begin = begin, .commit = commit, .rollback = rollback, .exec = exec,
-	.query = query, .next = next, .column = column, .end = end, .postgres = true,
+	.run = run, .settle = pgsql_settle, .query = query, .next = next, .column = column,
+	.end = end, .postgres = true,
 };
 
 int db_pgsql_open(struct db *db, const char *url, struct erot_error *err)

@@ -28,9 +28,12 @@ enum db_mode { DB_MODE_READ, DB_MODE_WRITE, DB_MODE_SCHEMA };
  *
  * @close:    frees db->impl
  * @begin:    also connects again where the connection is lost
- * @commit:   -EINPROGRESS where nobody knows
+ * @commit:   behind @settle; -EINPROGRESS where nobody knows
  * @rollback: cannot fail: a connection on which it does is lost
- * @exec:     a statement without arguments and rows that is not worth keeping
+ * @exec:     a statement without arguments and rows that is not worth keeping; perhaps later
+ * @run:      a statement without rows, perhaps later; NULL: @query does
+ * @settle:   waits for what @begin, @exec and @run have left for later; the first failure of that
+ *	      is its failure, or that of an earlier @query; NULL: nothing ever is
  * @query:    starts a statement, to its first row; fills rows->changed
  * @next:     1: a row, 0: the end
  * @column:   type and value in the current row; -EINVAL where there is no such column or type
@@ -43,6 +46,9 @@ struct db_ops {
 	int (*commit)(struct db *db, struct erot_error *err);
 	void (*rollback)(struct db *db);
 	int (*exec)(struct db *db, const char *sql, struct erot_error *err);
+	int (*run)(struct db *db, const char *sql, const struct db_value *args, size_t n,
+		   struct erot_error *err);
+	int (*settle)(struct db *db, struct erot_error *err);
 	int (*query)(struct db_rows *rows, const char *sql, const struct db_value *args, size_t n,
 		     struct erot_error *err);
 	int (*next)(struct db_rows *rows, struct erot_error *err);
@@ -101,13 +107,17 @@ struct db_rows {
 int db_sqlite_open(struct db *db, const char *path, struct erot_error *err);
 int db_pgsql_open(struct db *db, const char *url, struct erot_error *err);
 
-/* What a transaction is made of. db_finish() commits after 0, else rolls back. */
+/*
+ * What a transaction is made of. db_work_run() ends with @end, unless that is NULL or @work failed,
+ * and has waited for everything. db_finish() commits after 0, else rolls back.
+ */
 int db_begin(struct db *db, enum db_mode mode, struct erot_error *err);
-int db_work_run(struct db *db, db_work work, void *ctx, struct erot_error *err);
+int db_work_run(struct db *db, db_work work, void *ctx, const char *end, struct erot_error *err);
 int db_finish(struct db *db, int ret, struct erot_error *err);
 
-/* ops->exec() inside a transaction, which its failure dooms. */
+/* ops->exec() and ops->settle() inside a transaction, which their failure dooms. */
 int db_exec(struct db *db, const char *sql, struct erot_error *err);
+int db_settle(struct db *db, struct erot_error *err);
 
 /* A transaction that is nobody else's, tried again where that helps; and one of a group. */
 int db_alone(struct db *db, enum db_mode mode, bool resume, db_work work, void *ctx,

@@ -114,10 +114,11 @@ static void test_columns(struct db *db)
 static int swallow(struct db *db, void *ctx, struct erot_error *e)
 {
 	struct erot_error inner;
+	int64_t changed;
 	int *second = ctx;
 
 	db_run(db, e, NULL, "INSERT INTO t_keys (k, v) VALUES (2, 2)", DB_NO_ARGS);
-	db_run(db, &inner, NULL, "INSERT INTO t_keys (k, v) VALUES (1, 2)", DB_NO_ARGS);
+	db_run(db, &inner, &changed, "INSERT INTO t_keys (k, v) VALUES (1, 2)", DB_NO_ARGS);
 	*second = db_run(db, &inner, NULL, "INSERT INTO t_keys (k, v) VALUES (3, 2)", DB_NO_ARGS);
 	return 0;
 }
@@ -241,6 +242,141 @@ static void test_refusals(struct db *db)
 	tap_ok(number(db, "SELECT count(*) FROM t_keys") == 1, "%s: change nothing", name);
 }
 
+/* ---- failures that nobody waits for */
+
+#define PUT	"INSERT INTO t_keys (k, v) VALUES ($1, $2)"
+#define NEW	"SELECT 3 + count(*) FROM t_keys"
+#define ROWS	"SELECT k FROM t_keys WHERE k = $1 AND k < $2"
+
+enum behind { A_QUERY, A_TEXT, A_CHANGE, MORE, THE_END, A_REFUSAL, BEHINDS };
+
+/**
+ * struct late - a statement of which nobody looks at the failure
+ * @sql:    it, and its arguments
+ * @behind: what comes then
+ * @seen:   that failed with what
+ */
+struct late {
+	const char *sql;
+	int64_t k, v;
+	enum behind behind;
+	int seen;
+};
+
+static int put(struct db *db, int64_t *changed, int64_t k, struct erot_error *e)
+{
+	return db_run(db, e, changed, PUT, DB_ARGS(db_int(k), db_int(1)));
+}
+
+static int fail_late(struct db *db, void *ctx, struct erot_error *e)
+{
+	struct number n = { .sql = "SELECT count(*) FROM t_keys" };
+	struct late *l = ctx;
+	int64_t changed;
+	int i;
+
+	/* prepared: it is for the failure that nobody waits */
+	if (put(db, &changed, 10, e) || read_number(db, &n, e))
+		return -EIO;
+	db_run(db, e, NULL, l->sql, DB_ARGS(db_int(l->k), db_int(l->v)));
+	switch (l->behind) {
+	case A_QUERY:
+		l->seen = read_number(db, &n, e);
+		break;
+	case A_TEXT:
+		n.sql = NEW;
+		l->seen = read_number(db, &n, e);
+		break;
+	case A_CHANGE:
+		l->seen = put(db, &changed, 11, e);
+		break;
+	case MORE:
+		for (i = 0; i < 50 && !l->seen; i++)
+			l->seen = put(db, NULL, 11 + i, e);
+		break;
+	case A_REFUSAL:
+		return erot_fail(e, EACCES, "test-refused", "no");
+	default:
+		break;
+	}
+	return 0;
+}
+
+static void test_late(struct db *db)
+{
+	static const struct {
+		const char *what, *sql, *code;
+		int64_t k, v;
+		int num;
+	} cases[] = {
+		{ "a key twice", PUT, "db-exists", 1, 1, EEXIST },
+		{ "CHECK", PUT, "db-constraint", 12, 1000, EINVAL },
+		{ "rows in db_run()", ROWS, "db-use", 1, 2, EINVAL },
+	};
+	static const char *const behind[] = { "a query", "a new text", "a change",
+					      "more of its kind", "the end", "a refusal" };
+	char name[96];
+	size_t i;
+	int b;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (b = 0; b < BEHINDS; b++) {
+			struct late l = { cases[i].sql, cases[i].k, cases[i].v, b, 0 };
+
+			snprintf(name, sizeof(name), "%s: %s, then %s", backend, cases[i].what,
+				 behind[b]);
+			tap_refused(db_transaction(db, 0, fail_late, &l, &err), cases[i].num, &err,
+				    cases[i].code, name);
+			tap_ok(l.seen == (b >= THE_END ? 0 : -cases[i].num), "%s: is told", name);
+		}
+	}
+	tap_ok(number(db, "SELECT count(*) FROM t_keys") == 1 && number(db, NEW) == 4,
+	       "%s: nothing is left of them", backend);
+}
+
+/* More bytes than all that is between client and server can hold, in both directions. */
+static int many_bytes(struct db *db, void *ctx, struct erot_error *e)
+{
+	static uint8_t big[300000];
+	int i, ret = 0;
+
+	(void)ctx;
+	for (i = 0; i < 100 && !ret; i++) {
+		/* theirs once more, before they have arrived: it must have been copied */
+		memset(big, i, sizeof(big));
+		ret = db_run(db, e, NULL, "INSERT INTO t_big (k, c) VALUES ($1, $2)",
+			     DB_ARGS(db_int(i), db_blob(big, sizeof(big))));
+	}
+	return ret;
+}
+
+static int count_bytes(struct db *db, void *ctx, struct erot_error *e)
+{
+	struct db_rows *rows;
+	const uint8_t *c;
+	int *good = ctx;
+	size_t len;
+
+	db_query(db, e, &rows, "SELECT k, c FROM t_big", DB_NO_ARGS);
+	while (db_next(rows)) {
+		c = db_get_blob(rows, 1, &len);
+		*good += c && len == 300000 && c[0] == db_get_int(rows, 0) &&
+			 !memcmp(c, c + 1, len - 1);
+	}
+	return db_end(rows, e);
+}
+
+static void test_many_bytes(struct db *db)
+{
+	int good = 0;
+
+	run(db, !strcmp(backend, "sqlite") ? "CREATE TABLE t_big (k INTEGER, c BLOB)" :
+	    "CREATE TABLE t_big (k BIGINT, c BYTEA)");
+	tap_ok(!db_transaction(db, 0, many_bytes, NULL, &err) &&
+	       !db_transaction(db, DB_READ, count_bytes, &good, &err) && good == 100,
+	       "%s: 30 MB that nobody waits for", backend);
+}
+
 /* More statements than are kept prepared. */
 static int many_texts(struct db *db, void *ctx, struct erot_error *e)
 {
@@ -279,6 +415,8 @@ static void test_backend(void)
 	test_columns(db);
 	test_failures(db);
 	test_refusals(db);
+	test_late(db);
+	test_many_bytes(db);
 	test_many_texts(db);
 	db_close(db);
 }

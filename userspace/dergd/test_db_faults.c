@@ -172,6 +172,23 @@ static int meddled(struct db *db, void *ctx, struct erot_error *e)
 			     DB_ARGS(db_int(n.value + 1)));
 }
 
+/* LOCK TABLE is not waited for, but the server has done it before it looks at anything. */
+static void test_order(struct db *db)
+{
+	struct other o = { .times = 0 };
+
+	o.c = PQconnectdb(url);
+	run(db, "INSERT INTO t_lost (k, v) VALUES (100, 0)");
+	PQclear(PQexec(o.c, "BEGIN; LOCK TABLE erot_schema IN EXCLUSIVE MODE; "
+		       "UPDATE t_lost SET v = 10 WHERE k = 100"));
+	PQsendQuery(o.c, "SELECT pg_sleep(0.3); COMMIT");
+	tap_ok(!db_transaction(db, 0, meddled, &o, &err) && o.attempts == 1 &&
+	       number(db, "SELECT v FROM t_lost WHERE k = 100") == 11,
+	       "postgresql: a writer begins with what the one before it has left");
+	PQfinish(o.c);
+	run(db, "DELETE FROM t_lost");
+}
+
 static void test_again(struct db *db)
 {
 	struct other o = { .sql = "BEGIN ISOLATION LEVEL SERIALIZABLE; "
@@ -272,6 +289,7 @@ int main(void)
 	test_on(&base, 1);
 	db = must_open();
 	run(db, "CREATE TABLE t_lost (k BIGINT PRIMARY KEY, v BIGINT)");
+	test_order(db);
 	test_again(db);
 	test_unsafe(db);
 	test_dead_server(&base, db);

@@ -140,19 +140,22 @@ static void test_bad_ones(struct db *db)
 	others[1].key = others[0].key;
 	others[3].sql = NOWHERE;
 	others[5].refuse = 1;
+	others[7].key = others[0].key;
 	together(&first, others, OTHERS);
 	snprintf(name, sizeof(name), "%s: in a group: what another one has written", backend);
 	tap_refused(others[1].ret, EEXIST, &others[1].err, "db-exists", name);
+	snprintf(name, sizeof(name), "%s: in a group: the same, with COMMIT behind it", backend);
+	tap_refused(others[7].ret, EEXIST, &others[7].err, "db-exists", name);
 	snprintf(name, sizeof(name), "%s: in a group: a statement that fails", backend);
 	tap_refused(others[3].ret, EIO, &others[3].err, "db-error", name);
 	snprintf(name, sizeof(name), "%s: in a group: refused behind its write", backend);
 	tap_refused(others[5].ret, EACCES, &others[5].err, "test-refused", name);
 	for (i = 0; i < OTHERS; i++)
 		good &= ran_as(&others[i], dbs[0], 1) &&
-			!others[i].ret == (i != 1 && i != 3 && i != 5);
+			!others[i].ret == (i != 1 && i != 3 && i != 5 && i != 7);
 	tap_ok(good && !first.ret, "%s: nobody else notices", backend);
 	tap_ok(number(db, "SELECT count(*) FROM t_kept WHERE k >= 100 AND k < 200") ==
-	       OTHERS + 1 - 3 && number(db, "SELECT count(*) FROM t_kept WHERE k = 106") == 0,
+	       OTHERS + 1 - 4 && number(db, "SELECT count(*) FROM t_kept WHERE k = 106") == 0,
 	       "%s: and what failed left nothing", backend);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Connections to PostgreSQL that break, in COMMIT or before. */
+/* Connections to PostgreSQL that break, in COMMIT or before, and how often they are waited for. */
+#define _GNU_SOURCE
 #include "dergd/test_database.h"
 
 #include <pthread.h>
@@ -11,14 +12,18 @@
  * @dir:    its socket is there
  * @server: path of the server's socket
  * @listen: descriptor
- * @drop:   1: COMMIT is not passed on; 2: it is, but not the answer; 3: the answer is that the
- *	    server shuts down; 0: nothing is done
+ * @drop:   1: what the client sends is not passed on; 2: it is, but not the answer; 3: the answer
+ *	    is that the server shuts down; 0: nothing is done
+ * @at:     where: this is in it
+ * @turns:  how often the client has sent something, and then waited
  */
 struct proxy {
 	char dir[96];
 	char server[128];
 	int listen;
 	int drop;
+	const char *at;
+	int turns;
 };
 
 static int unix_socket(const char *path, bool serve)
@@ -65,10 +70,12 @@ static void serve_client(struct proxy *p, int client)
 		if (fds[0].revents) {
 			ssize_t n = pass(client, -1, data, sizeof(data));
 			int drop = __atomic_load_n(&p->drop, __ATOMIC_SEQ_CST);
-			bool hit = drop && n == 12 && !memcmp(data, "Q\0\0\0\vCOMMIT", 12);
+			bool hit;
 
 			if (n <= 0)
 				break;
+			__atomic_fetch_add(&p->turns, 1, __ATOMIC_SEQ_CST);
+			hit = drop && memmem(data, (size_t)n, p->at, strlen(p->at));
 			if (hit)	/* once */
 				__atomic_store_n(&p->drop, 0, __ATOMIC_SEQ_CST);
 			if (hit && drop == 1)
@@ -97,6 +104,12 @@ static void *serve_clients(void *arg)
 	return NULL;
 }
 
+static void arm(struct proxy *p, int drop, const char *at)
+{
+	p->at = at;
+	__atomic_store_n(&p->drop, drop, __ATOMIC_SEQ_CST);
+}
+
 struct insert {
 	int64_t key;
 	int attempts;
@@ -120,21 +133,18 @@ static int insert_once(struct db *db, void *ctx, struct erot_error *e)
 		      DB_ARGS(db_int(in->key)));
 }
 
-static void test_lost_commit(struct proxy *p, struct db *direct)
+static void test_lost_commit(struct proxy *p, struct db *db, struct db *direct)
 {
 	static const char *const what[] = { "", "COMMIT does not arrive", "its answer does not",
 					    "the server shuts down in COMMIT" };
-	struct db *db;
 	char name[96];
 	int drop;
 
-	if (db_open(url, &db, &err))
-		test_bail(err.text);
 	for (drop = 1; drop <= 3; drop++) {
 		struct insert blind = { .key = drop }, again = { .key = 10 + drop };
 
 		snprintf(name, sizeof(name), "postgresql: %s", what[drop]);
-		__atomic_store_n(&p->drop, drop, __ATOMIC_SEQ_CST);
+		arm(p, drop, "COMMIT");
 		tap_refused(db_transaction(db, 0, insert_once, &blind, &err), EINPROGRESS, &err,
 			    "db-outcome-unknown", name);
 		tap_ok(blind.attempts == 1, "%s: not tried again", name);
@@ -142,13 +152,103 @@ static void test_lost_commit(struct proxy *p, struct db *direct)
 			      drop == 2 ? "SELECT 1 - count(*) FROM t_lost WHERE k = 2" :
 			      "SELECT 1 - count(*) FROM t_lost WHERE k = 3") == 0,
 		       "%s: it has %shappened", name, drop == 1 ? "not " : "");
-		__atomic_store_n(&p->drop, drop, __ATOMIC_SEQ_CST);
+		arm(p, drop, "COMMIT");
 		tap_ok(!db_transaction(db, DB_RESUME, insert_once, &again, &err) &&
 		       again.attempts == 2, "%s: DB_RESUME looks again", name);
 	}
 	tap_ok(number(direct, "SELECT count(*) FROM t_lost WHERE k > 10") == 3,
 	       "postgresql: DB_RESUME did it once each");
-	db_close(db);
+}
+
+/* ---- before COMMIT */
+
+/**
+ * struct several - inserts that nobody waits for
+ * @key:      of the first
+ * @n:        of them
+ * @drop:     of the proxy, when all have been made, and @at
+ * @attempts: of the transaction
+ * @refused:  in the end
+ */
+struct several {
+	struct proxy *p;
+	int64_t key;
+	int n, drop, attempts;
+	const char *at;
+	bool refused;
+};
+
+static int insert_several(struct db *db, void *ctx, struct erot_error *e)
+{
+	struct several *s = ctx;
+	struct number n = { .sql = "SELECT count(*) FROM t_lost" };
+	int i, ret;
+
+	s->attempts++;
+	ret = read_number(db, &n, e);
+	for (i = 0; i < s->n && !ret; i++)
+		ret = db_run(db, e, NULL, "INSERT INTO t_lost (k, v) VALUES ($1, $1)",
+			     DB_ARGS(db_int(s->key + i)));
+	if (s->attempts == 1)
+		arm(s->p, s->drop, s->at ?: "");
+	return ret ?: s->refused ? erot_fail(e, EACCES, "test-refused", "no") : 0;
+}
+
+static void test_lost_before(struct proxy *p, struct db *db, struct db *direct)
+{
+	static const char *const what[] = { "", "statements do not arrive",
+					    "their answers do not" };
+	struct several s;
+	int drop, ret;
+
+	for (drop = 1; drop <= 2; drop++) {
+		s = (struct several){ .p = p, .key = 1000 + 100 * drop, .n = 3, .drop = drop };
+
+		ret = db_transaction(db, 0, insert_several, &s, &err);
+		tap_ok(!ret && s.attempts == 2, "postgresql: %s: tried again", what[drop]);
+		s = (struct several){ .p = p, .key = 1050 + 100 * drop, .n = 3, .drop = drop,
+				      .refused = true };
+		ret = db_transaction(db, 0, insert_several, &s, &err);
+		tap_ok(ret == -EACCES && s.attempts == 2, "postgresql: %s: so is a refusal",
+		       what[drop]);
+	}
+	tap_ok(number(direct, "SELECT count(*) FROM t_lost WHERE k >= 1000") == 6,
+	       "postgresql: and done once each");
+	s = (struct several){ .p = p, .key = 1300, .n = 3, .drop = 1, .at = "ROLLBACK",
+			      .refused = true };
+	ret = db_transaction(db, 0, insert_several, &s, &err);
+	tap_ok(ret == -EACCES && s.attempts == 1,
+	       "postgresql: lost behind a refusal: not tried again");
+	s = (struct several){ .p = p, .key = 1300, .n = 3 };
+	tap_ok(!db_transaction(db, 0, insert_several, &s, &err) && s.attempts == 1,
+	       "postgresql: and connected again");
+}
+
+/* ---- how often */
+
+static int turns(struct proxy *p, struct db *db, unsigned int flags, struct several *s)
+{
+	int before = __atomic_load_n(&p->turns, __ATOMIC_SEQ_CST);
+	int ret = db_transaction(db, flags, insert_several, s, &err);
+
+	if (ret && !s->refused)
+		printf("# %s: %s\n", err.code, err.text);
+	return __atomic_load_n(&p->turns, __ATOMIC_SEQ_CST) - before;
+}
+
+static void test_turns(struct proxy *p, struct db *db)
+{
+	struct several s = { .p = p, .key = 2000, .n = 1 };
+
+	turns(p, db, 0, &s);	/* prepares */
+	s = (struct several){ .p = p, .key = 2010, .n = 8 };
+	tap_ok(turns(p, db, 0, &s) == 3, "postgresql: a query, eight inserts and COMMIT: 3 turns");
+	s = (struct several){ .p = p, .n = 0 };
+	tap_ok(turns(p, db, DB_READ, &s) == 2, "postgresql: a query and COMMIT: 2");
+	s = (struct several){ .p = p, .key = 2030, .n = 8, .refused = true };
+	tap_ok(turns(p, db, 0, &s) == 3, "postgresql: what is refused then: 3");
+	s = (struct several){ .p = p, .key = 2100, .n = 40 };
+	tap_ok(turns(p, db, 0, &s) == 5, "postgresql: forty inserts: 5, two on the way");
 }
 
 static void behind_proxy(struct test_base *base, struct db *direct)
@@ -157,6 +257,7 @@ static void behind_proxy(struct test_base *base, struct db *direct)
 	static char proxied[300];
 	const char *keep = url;
 	pthread_t thread;
+	struct db *db;
 	char path[160];
 
 	signal(SIGPIPE, SIG_IGN);
@@ -169,7 +270,12 @@ static void behind_proxy(struct test_base *base, struct db *direct)
 		test_bail("thread");
 	snprintf(proxied, sizeof(proxied), "postgresql://erot@/lost?host=%s", p.dir);
 	url = proxied;
-	test_lost_commit(&p, direct);
+	if (db_open(url, &db, &err))
+		test_bail(err.text);
+	test_lost_commit(&p, db, direct);
+	test_lost_before(&p, db, direct);
+	test_turns(&p, db);
+	db_close(db);
 	url = keep;
 	shutdown(p.listen, SHUT_RDWR);
 	pthread_join(thread, NULL);
