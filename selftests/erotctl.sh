@@ -126,6 +126,16 @@ json erotctl list --json
 same "tells id and state" "$id running" "$(member '$[0].id') $(member '$[0].state')"
 json erotctl show --json "${id:0:8}"
 same "tells the session" "$id" "$(member '$.id')"
+receipt=$(member '$.receipt')
+# shown NAME: of the last text
+shown()
+{
+	sed -n "s/^ *$1   *//p" show.out
+}
+erotctl show "${id:0:8}" >show.out
+same "show: a session that runs" "$id running - $receipt" \
+	"$(shown session) $(shown state) $(shown end) $(shown receipt)"
+same "show: no evidence yet" "" "$(sed -n '/^evidence/,$p' show.out)"
 json erotctl stats --json
 same "tells of one session and one key" "1 1" "$(member '$.sessions') $(member '$.keys')"
 erotctl doctor --json --socket "$sock" >out.json
@@ -148,4 +158,28 @@ same "events: counted" 2 "$(wc -l <events.json)"
 head -n 1 events.json >out.json
 same "events --json" "$id dead" "$(member '$.id') $(member '$.event')"
 clean "after it"
+
+# evidence that erotd has not taken yet
+authorise two '["/bin/work", "handle-term"]' >auth.log 2>&1
+mkfifo two.out
+erotctl run -v --socket "$sock" --payload app.payload two.ewc two.receipt \
+	>two.out 2>two.err </dev/null &
+client=$!
+read -r line <two.out
+id=$(sed -n 's/^erotctl: run: session //p' two.err)
+kill -STOP "$daemon"
+kill -TERM "$(erotctl show "$id" | sed -n 's/^pid *//p')"
+check "show: the session is over" \
+	until_true 60 sh -c "erotctl show $id | grep -q '^state *released'"
+erotctl show "$id" >show.out
+same "show: evidence of it" "exit 33 exit yes" \
+	"$(shown end) $(shown exit) $(shown reason) $(shown ran)"
+matches "show: when the keys were gone" '^[0-9]+\.[0-9]{6} s after provisioning$' \
+	"$(shown 'keys gone')"
+matches "show: when the plaintext was gone" '^gone [0-9]+\.[0-9]{6} s after provisioning$' \
+	"$(shown plaintext)"
+kill -CONT "$daemon"
+wait $client
+same "run: erotd was stopped meanwhile" 33 $?
+clean "after that, too"
 finish
