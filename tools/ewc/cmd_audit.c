@@ -125,8 +125,6 @@ static int audit(const struct args *a)
 		puts(ret ? "\nThe chain does not hold." : "\nThe chain holds.");
 	}
 	code = ret ? CLI_REFUSED : CLI_OK;
-	if (fflush(stdout))
-		code = CLI_INTERNAL;
 out:
 	json_decref(r.list);
 	erot_ek_roots_free(roots);

@@ -180,8 +180,6 @@ static int run(const struct args *a)
 		ret = verify_receipt(a, &err);
 	if (!ret && a->key)
 		ret = verify_payload(a, &err);
-	if (!ret && fflush(stdout))
-		return CLI_INTERNAL;
 	return ret ? cli_fail(ret, &err) : CLI_OK;
 }
 

@@ -33,7 +33,17 @@ static int help(const struct cli_command *commands, const char *options)
 		printf("  %s %s\n      %s\n", c->name, c->usage, c->help);
 	printf("\nExit status: 0 ok, 1 internal, 2 usage, 3 refused, 4 not found, "
 	       "5 host not fit.\n");
-	return fflush(stdout) ? CLI_INTERNAL : CLI_OK;
+	return CLI_OK;
+}
+
+/* What was printed and has not arrived is a failure; one that has been told of is told of once. */
+static int flushed(int code)
+{
+	if ((fflush(stdout) || ferror(stdout)) && code == CLI_OK) {
+		fprintf(stderr, "%s: standard output cannot be written (io)\n", program);
+		return CLI_INTERNAL;
+	}
+	return code;
 }
 
 /**
@@ -55,7 +65,7 @@ int cli_main(const char *prog, const struct cli_command *commands, const char *o
 	if (argc < 1)
 		return cli_usage("no command; %s help lists them", prog);
 	if (!strcmp(argv[0], "help") || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))
-		return help(commands, options);
+		return flushed(help(commands, options));
 	for (c = commands; c->name; c++) {
 		if (strcmp(c->name, argv[0]))
 			continue;
@@ -65,9 +75,9 @@ int cli_main(const char *prog, const struct cli_command *commands, const char *o
 		if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 			printf("usage: %s %s%s %s\n%s\n", prog, options, c->name, c->usage,
 			       c->help);
-			return CLI_OK;
+			return flushed(CLI_OK);
 		}
-		return c->run(argc, argv);
+		return flushed(c->run(argc, argv));
 	}
 	return cli_usage("unknown command \"%s\"; %s help lists them", argv[0], prog);
 }

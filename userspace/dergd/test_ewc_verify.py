@@ -10,8 +10,8 @@ import sys
 sys.dont_write_bytecode = True
 
 from test_http_fixture import openssl                                               # noqa: E402
-from test_launch_fixture import (CERT, NOT_FOUND, REFUSED, USAGE, bad,    # noqa: E402
-                                 content, flip, good, launches, main, path, read, run,
+from test_launch_fixture import (CERT, INTERNAL, NOT_FOUND, REFUSED, USAGE, bad,    # noqa: E402
+                                 content, flip, full, good, launches, main, path, read, run,
                                  tool, write)
 
 STRIDE = 16384 + 16
@@ -169,6 +169,8 @@ def test_arguments():
         bad(name, USAGE, "usage", verify(options), text)
     bad("a file too many", USAGE, "usage", tool("ewc", "verify", "--receipt", "app.receipt",
                                                 "--cert", CERT, "more"))
+    bad("a standard output that is full", INTERNAL, "io", full(
+        "ewc", "verify", "--receipt", "app.receipt", "--cert", CERT), "standard output")
 
 
 def test():
