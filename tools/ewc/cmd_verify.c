@@ -214,6 +214,8 @@ int cmd_verify(int argc, char **argv)
 		return cli_usage("--ewc with --key, or --receipt with --cert");
 	if (a.key && !a.ewc)
 		return cli_usage("--key needs --ewc");
+	if (a.payload && !a.key)
+		return cli_usage("--payload needs --key");
 	if (a.receipt && !a.cert)
 		return cli_usage("--receipt needs --cert");
 	if (!a.receipt && (a.statement || a.order || a.record))

@@ -160,6 +160,7 @@ def test_arguments():
             ("a key alone", {"key": "app.key"}, "--key needs --ewc"),
             ("a receipt without certificate", {"receipt": "app.receipt"}, "--receipt needs"),
             ("a certificate without receipt", {**PAYLOAD, "cert": CERT}, "--cert needs"),
+            ("a payload without key", {**RECEIPT, "payload": "app.payload"}, "--payload needs"),
             ("an order without certificate", {**RECEIPT, "order": "app.order"}, "go together"),
             ("a customer without order", {**RECEIPT, "customer-cert": "order.pem"},
              "go together"),
