@@ -59,6 +59,15 @@ static int copy_entry(struct archive *from, struct archive *to, struct archive_e
 	return ret;
 }
 
+/*
+ * Names beyond ASCII in pax headers cannot be converted in the C locale, which is ours: they stay
+ * as they are, which is just what is wanted. In a locale with UTF-8 they would be normalised.
+ */
+static int name_kept(struct archive *from, int ret)
+{
+	return ret == ARCHIVE_WARN && archive_errno(from) == EILSEQ;
+}
+
 static int extract(struct archive *from, struct archive *to, const char *tar,
 		   struct erot_error *err)
 {
@@ -77,7 +86,8 @@ static int extract(struct archive *from, struct archive *to, const char *tar,
 				       (geteuid() ? 0 : ARCHIVE_EXTRACT_OWNER));
 	if (archive_read_open_filename(from, tar, BLOCK) != ARCHIVE_OK)
 		return tar_fail(from, err);
-	while ((ret = archive_read_next_header(from, &entry)) == ARCHIVE_OK) {
+	while ((ret = archive_read_next_header(from, &entry)) == ARCHIVE_OK ||
+	       name_kept(from, ret)) {
 		ret = copy_entry(from, to, entry, err);
 		if (ret)
 			return ret;

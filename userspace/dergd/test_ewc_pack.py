@@ -163,13 +163,16 @@ def test_same():
        json.loads(read("dir.key"))["imageBytes"] == len(image("dir")), "its key is nobody else's")
     want = image("dir")
     same_image("the same directory, the same image", "tree", want)
-    same_image("tar", make_tar("in.tar"), want)
+    for form in ("gnu", "pax"):
+        same_image(f"tar: {form}", make_tar("in.tar", f"--format={form}"), want)
     same_image("tar: with holes", make_tar("in.tar", "--sparse"), want)
+    same_image("tar: pax with holes", make_tar("in.tar", "--sparse", "--format=pax"), want)
     for name, option in (("gzip", "-z"), ("bzip2", "-j"), ("xz", "-J"), ("zstd", "--zstd")):
         same_image(f"tar: {name}", make_tar("in.tar", option), want)
-    with tarfile.open(path("in.tar"), "w", format=tarfile.GNU_FORMAT) as out:
-        out.add(path("tree"), ".")
-    same_image("tar: of Python", "in.tar", want)
+    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        with tarfile.open(path("in.tar"), "w", format=form) as out:
+            out.add(path("tree"), ".")
+        same_image(f"tar: of Python, format {form}", "in.tar", want)
     same_image("tar: an absolute path of the archive", path(make_tar("in.tar")), want)
     os.symlink("in.tar", path("link.tar"))
     same_image("tar: behind a symbolic link", "link.tar", want)
