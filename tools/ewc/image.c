@@ -120,6 +120,20 @@ static int make(const char *dir, int fd, struct erot_error *err)
 	return check_super(fd, err);
 }
 
+/* Directories that no entry names are 0755 whoever packs: the same tree, the same image. */
+static int unpack(const char *tar, const char *tree, struct erot_error *err)
+{
+	mode_t mask = umask(022);
+	int ret;
+
+	if (mkdir(tree, 0755))
+		ret = erot_fail(err, errno, "io", "%s: %s", tree, strerror(errno));
+	else
+		ret = ewc_tar_extract(tar, tree, err);
+	umask(mask);
+	return ret;
+}
+
 /**
  * ewc_image_make() - builds the EROFS image of a workload
  * @source: directory or tar file
@@ -143,9 +157,7 @@ int ewc_image_make(const char *source, const char *tmp, int *fd, struct erot_err
 				 strerror(errno));
 	if (!S_ISDIR(st.st_mode)) {
 		snprintf(tree, sizeof(tree), "%s/tree", tmp);
-		if (mkdir(tree, 0755))
-			return erot_fail(err, errno, "io", "%s: %s", tree, strerror(errno));
-		ret = ewc_tar_extract(source, tree, err);
+		ret = unpack(source, tree, err);
 		if (ret) {
 			erot_error_prefix(err, "%s", source);
 			return ret;

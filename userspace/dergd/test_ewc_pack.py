@@ -12,6 +12,7 @@ import io
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tarfile
@@ -176,6 +177,21 @@ def test_same():
     same_image("tar: an absolute path of the archive", path(make_tar("in.tar")), want)
     os.symlink("in.tar", path("link.tar"))
     same_image("tar: behind a symbolic link", "link.tar", want)
+
+
+def test_umask():
+    """Directories that the archive does not name are made alike for everybody."""
+    name = pack(member("usr/bin/app", data=b"app", mode=0o755))
+    good("a tar without directories", prepare(name, "plain"))
+    for mask in (0o077, 0o000):
+        same_image(f"umask {mask:03o}: the same image", name, image("plain"), umask=mask)
+        ok(stat.S_IMODE(os.stat(path("x.key")).st_mode) == 0o600, "and a key of one's own")
+    os.makedirs(path("dirs/usr/bin"))
+    write("dirs/usr/bin/app", b"app")
+    for name in ("dirs", "dirs/usr", "dirs/usr/bin", "dirs/usr/bin/app"):
+        os.chmod(path(name), 0o755)
+    good("the directory of the same", prepare("dirs", "dir"))
+    ok(image("dir") == image("plain"), "as if it had named them 0755")
 
 
 def test_devices():
@@ -468,6 +484,7 @@ def test():
     write("outside/secret", SECRET)
     tree()
     test_same()
+    test_umask()
     test_devices()
     test_hostile()
     test_harmless()
