@@ -68,6 +68,12 @@ static int name_kept(struct archive *from, int ret)
 	return ret == ARCHIVE_WARN && archive_errno(from) == EILSEQ;
 }
 
+/* A block of zeros and the end of the file are both EOF to libarchive, but only one is read. */
+static int ended(struct archive *from)
+{
+	return archive_filter_bytes(from, 0) > archive_read_header_position(from);
+}
+
 static int extract(struct archive *from, struct archive *to, const char *tar,
 		   struct erot_error *err)
 {
@@ -94,6 +100,8 @@ static int extract(struct archive *from, struct archive *to, const char *tar,
 	}
 	if (ret != ARCHIVE_EOF)
 		return tar_fail(from, err);
+	if (!ended(from))
+		return erot_fail(err, EINVAL, "tar", "cut between two entries: has no end mark");
 	return archive_write_close(to) == ARCHIVE_OK ? 0 : tar_fail(to, err);
 }
 

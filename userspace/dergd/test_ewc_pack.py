@@ -256,7 +256,9 @@ def test_broken():
     with tarfile.open(path("whole.tar")) as f:
         members = f.getmembers()
     of_true = next(m for m in members if m.name == "./bin/true")
-    for name, at in (("in a file", of_true.offset_data + 1000), ("in a header", of_true.offset + 7)):
+    for name, at in (("in a file", of_true.offset_data + 1000), ("in a header", of_true.offset + 7),
+                     ("between two members", of_true.offset),
+                     ("in front of its end mark", members[-1].offset_data)):
         refused(f"cut {name}", write("in.tar", whole[:at]))
     for name, option in (("gzip", "-z"), ("bzip2", "-j"), ("xz", "-J"), ("zstd", "--zstd")):
         packed = read(make_tar("in.tar", option))
