@@ -231,6 +231,7 @@ def test_signature():
 
 def test_damaged():
     for name, code, data in (
+            ("an envelope that is cut", "envelope-length", read("app.ewc")[:-1]),
             ("evidence that is cut", "evidence-length", read("app.evidence")[:-1]),
             ("evidence of no reason", "evidence-reason",
              read("app.evidence")[:92] + b"\x63" + read("app.evidence")[93:]),

@@ -23,7 +23,13 @@ static int read_head(const char *path, uint8_t **data, size_t *len, struct erot_
 	is_ewc = fd >= 0 && !erot_pread_full(fd, &head, sizeof(head), 0) &&
 		 !memcmp(head.magic, EROT_MAGIC, EROT_MAGIC_SIZE) &&
 		 le16toh(head.purpose) == EROT_PURPOSE_EWC;
-	ret = is_ewc ? erot_envelope_read(fd, data, len, err) : cli_read(path, data, len, err);
+	if (is_ewc) {
+		ret = erot_envelope_read(fd, data, len, err);
+		if (ret)
+			erot_error_prefix(err, "%s", path);
+	} else {
+		ret = cli_read(path, data, len, err);
+	}
 	if (fd >= 0)
 		close(fd);
 	return ret;
