@@ -6,12 +6,16 @@
 #include "common/error.h"
 #include "common/io.h"
 
-/* Texts may carry what a peer sent: nothing in them may move a terminal's cursor. */
-static void make_printable(char *s)
+void erot_printable(char *s)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+	for (; *s; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f) {
 			*s = '?';
+		} else if ((unsigned char)s[0] == 0xc2 && (s[1] & 0xe0) == 0x80) {
+			*s++ = '?';	/* U+0080 to U+009F: CSI as one character, and others */
+			*s = '?';
+		}
+	}
 }
 
 static void fill(struct erot_error *err, const char *code, const char *expected,
@@ -21,9 +25,9 @@ static void fill(struct erot_error *err, const char *code, const char *expected,
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	snprintf(err->expected, sizeof(err->expected), "%s", expected);
 	snprintf(err->actual, sizeof(err->actual), "%s", actual);
-	make_printable(err->text);
-	make_printable(err->expected);
-	make_printable(err->actual);
+	erot_printable(err->text);
+	erot_printable(err->expected);
+	erot_printable(err->actual);
 }
 
 int erot_fail(struct erot_error *err, int num, const char *code, const char *fmt, ...)
@@ -80,5 +84,5 @@ void erot_error_prefix(struct erot_error *err, const char *fmt, ...)
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof(err->text))
 		snprintf(err->text + n, sizeof(err->text) - n, ": %s", old);
-	make_printable(err->text);
+	erot_printable(err->text);
 }

@@ -59,4 +59,10 @@ int erot_fail_digests(struct erot_error *err, int num, const char *code,
 void erot_error_prefix(struct erot_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/**
+ * erot_printable() - make a text safe for a terminal
+ * @s: UTF-8, may carry what a peer sent; control characters, C1 among them, become '?' byte by byte
+ */
+void erot_printable(char *s);
+
 #endif /* EROT_COMMON_ERROR_H */

@@ -35,6 +35,10 @@ static void test_error(void)
 	       strlen(err.expected) == 64 && strlen(err.actual) == 64, "digests compared");
 	erot_fail(&err, EPERM, "c-code", "other");
 	tap_ok(!err.expected[0] && !err.actual[0], "values do not outlive their error");
+	erot_fail(&err, EPERM, "d-code", "%s",
+		  "\xc2\x80\xc2\x9b" "31m\xc3\xbc\xc2\xa0\xc3\x9b\xc2");
+	tap_ok(!strcmp(err.text, "????31m\xc3\xbc\xc2\xa0\xc3\x9b\xc2"),
+	       "nor control characters of two bytes, and all else stays");
 	memset(longest, 'l', sizeof(longest));
 	longest[sizeof(longest) - 1] = 0;
 	erot_fail(&err, EPERM, longest, "%s", longest);

@@ -263,7 +263,7 @@ def test_damaged():
 def test_terminal():
     """A manifest is somebody else's text: nothing of it moves a cursor."""
     template = json.loads(read("template.json"))
-    args = ["/bin/true", "\x1b[2J", "a\nsignature: good", "\x7f", "gr\u00fc\u00dfe",
+    args = ["/bin/true", "\x1b[2J", "a\nsignature: good", "\x7f", "\u009b31m", "gr\u00fc\u00dfe",
             "\u2028"]
     template["process"]["args"] = args
     write("odd.json", json.dumps(template).encode())
@@ -274,7 +274,7 @@ def test_terminal():
         got = show(name)
         line = [x for x in got.stdout.decode().split("\n") if x.startswith("    args:")]
         ok(got.returncode == GOOD and line == [
-            "    args: /bin/true ?[2J a?signature: good ? gr\u00fc\u00dfe \u2028"],
+            "    args: /bin/true ?[2J a?signature: good ? ??31m gr\u00fc\u00dfe \u2028"],
            f"{name}: no control characters") or note(says(got))
         ok(shown(name)["manifest"]["process"]["args"] == args, f"{name}: JSON tells them all")
     ok(not {c for c in show("odd.ewc", "--json").stdout.decode() if ord(c) < 32 and c != "\n"},

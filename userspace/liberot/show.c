@@ -284,14 +284,12 @@ int erot_describe(const void *data, size_t len, X509 *signer, json_t **out, stru
 /* Manifests are somebody else's text: no escape sequence reaches a terminal. */
 static void print_value(const json_t *v)
 {
-	const char *p = json_string_value(v);
-	char *text = NULL;
+	const char *s = json_string_value(v);
+	char *text = s ? strdup(s) : json_dumps(v, JSON_ENCODE_ANY);
 
-	if (!p)
-		p = text = json_dumps(v, JSON_ENCODE_ANY);
-	putchar(' ');
-	for (; p && *p; p++)
-		putchar((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+	if (text)
+		erot_printable(text);
+	printf(" %s", text ?: "?");
 	free(text);
 }
 
