@@ -214,6 +214,7 @@ def test_signature():
         bad(f"{kind}: altered content", REFUSED, "cms-signature", show("x", "--cert", cert))
         ok(shown("x").get("signature") == "not checked", f"{kind}: nobody has checked that either")
         write("x", inside)
+        ok(shown("x") == {**shown(name), "signature": "none"}, f"{kind}: without any signature")
         bad(f"{kind}: that is none to check", REFUSED, "unsigned", show("x", "--cert", cert), "x: ")
         for program in PROGRAMS:
             bad(f"{program} show {kind}: a byte less", REFUSED, "cms-syntax", show(

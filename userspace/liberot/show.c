@@ -239,6 +239,14 @@ static int show_content(const void *data, size_t len, json_t *o, struct erot_err
 			 le16toh(head.purpose));
 }
 
+/* Only what is sealed or MACed may come by itself: anything else was signed once, or never. */
+static int wants_signature(const json_t *o)
+{
+	const char *type = json_string_value(json_object_get(o, "type"));
+
+	return strcmp(type, "ewc") && strcmp(type, "evidence");
+}
+
 /**
  * erot_describe() - a file as a JSON object
  * @data: CMS, or content without a signature
@@ -247,8 +255,8 @@ static int show_content(const void *data, size_t len, json_t *o, struct erot_err
  * @out: to be freed with json_decref()
  * @err: "unknown-file", or as the parser of what it is says
  *
- * Member "signature" is "good" or "not checked", and missing where a signature
- * is not to be expected.
+ * Member "signature" is "good" or "not checked", "none" where there should be one, and missing
+ * where none is to be expected.
  *
  * Return: 0 or a negative errno.
  */
@@ -265,6 +273,8 @@ int erot_describe(const void *data, size_t len, X509 *signer, json_t **out, stru
 	if (len >= EROT_MAGIC_SIZE && !memcmp(data, EROT_MAGIC, EROT_MAGIC_SIZE)) {
 		ret = signer ? erot_fail(err, EBADMSG, "unsigned", "this file carries no signature")
 			     : show_content(data, len, o, err);
+		if (!ret && wants_signature(o))
+			set(o, "signature", json_string("none"));
 	} else {
 		ret = signer ? erot_cms_verify(data, len, signer, &content, &content_len, err)
 			     : erot_cms_content(data, len, &content, &content_len, err);
