@@ -65,7 +65,9 @@ def test_evidence(app, second):
         launch.end()
     data = read("app.evidence")
     got = good("check-evidence", check("app.receipt", "app.evidence"), "evidence: good\n",
-               f"receipt: {app.digest.hex()}\n", "\nreason: exit\n", "\nflags: released ran\n")
+               f"receipt: {app.digest.hex()}\n", "\nreason: exit\n", "\nflags: released ran\n",
+               "\nmac: good\n")
+    ok(b"not checked" not in got.stdout, "and what it has checked it does not call unchecked")
     ok(check("app.receipt", "app.evidence").stdout == got.stdout, "again the same")
     got = dergctl("check-evidence", "--receipt", "app.receipt", "--evidence", "-", stdin=data)
     good("evidence on standard input", got, "evidence: good")

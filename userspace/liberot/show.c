@@ -327,6 +327,27 @@ static void print_lines(const json_t *o, int indent)
 }
 
 /**
+ * erot_show_object() - prints what erot_describe() has made
+ * @o: object
+ * @json: one JSON object instead of lines
+ * @err: reason
+ *
+ * Return: 0 or a negative errno.
+ */
+int erot_show_object(const json_t *o, int json, struct erot_error *err)
+{
+	if (json) {
+		json_dumpf(o, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		print_lines(o, 0);
+	}
+	if (fflush(stdout))
+		return erot_fail(err, errno, "io", "standard output: %s", strerror(errno));
+	return 0;
+}
+
+/**
  * erot_show() - prints a file
  * @data: as for erot_describe()
  * @len: bytes
@@ -344,14 +365,7 @@ int erot_show(const void *data, size_t len, X509 *signer, int json, struct erot_
 	ret = erot_describe(data, len, signer, &o, err);
 	if (ret)
 		return ret;
-	if (json) {
-		json_dumpf(o, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else {
-		print_lines(o, 0);
-	}
+	ret = erot_show_object(o, json, err);
 	json_decref(o);
-	if (fflush(stdout))
-		return erot_fail(err, errno, "io", "standard output: %s", strerror(errno));
-	return 0;
+	return ret;
 }
