@@ -167,6 +167,9 @@ static int each_work(struct db *db, void *ctx, struct erot_error *err)
 	struct epoch e;
 	int ret, stop = 0;
 
+	ret = w->tenant ? tenant_check(db, w->tenant, err) : 0;
+	if (ret)
+		return ret;
 	ret = db_query(db, err, &rows, "SELECT " COLUMNS " FROM epoch "
 		       "WHERE tenant = $1 OR $1 IS NULL ORDER BY tenant, number",
 		       DB_ARGS(db_text(w->tenant)));

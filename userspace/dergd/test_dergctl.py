@@ -270,7 +270,8 @@ def test_epoch(launch):
             ("of no such tenant", NOT_FOUND, "epoch-unknown", ("drain", "--epoch", "1",
                                                                "--tenant", "nobody")),
             ("of no such number", NOT_FOUND, "epoch-unknown", ("destroy", "--epoch", "3",
-                                                               "--force"))):
+                                                               "--force")),
+            ("of no such tenant", NOT_FOUND, "tenant-unknown", ("list", "--tenant", "nobody"))):
         bad(f"epoch {args[0]}: {name}", status, code, dergctl("epoch", *args))
     ok(states() == before, "which has changed nothing")
 
