@@ -10,6 +10,8 @@
 #include "dergd/machine.h"
 #include "tools/dergctl/dergctl.h"
 
+#define REASON_MAX 200	/* as in the API */
+
 struct args {
 	const char *tenant, *reason, *id;
 	int json;
@@ -58,6 +60,16 @@ static int revoke_one(struct derg *d, const struct args *a, struct erot_error *e
 	return machine_revoke(d, a->tenant, id, a->reason, time(NULL), err);
 }
 
+/* It goes into the log, as JSON. */
+static int is_reason(const char *text)
+{
+	json_t *s = strlen(text) <= REASON_MAX && *text ? json_string(text) : NULL;
+	int good = !!s;
+
+	json_decref(s);
+	return good;
+}
+
 int cmd_machine(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -92,6 +104,8 @@ int cmd_machine(int argc, char **argv)
 		return cli_usage("machine list, or machine revoke ID");
 	if (argc - optind != (strcmp(verb, "list") ? 2 : 1))
 		return cli_usage("machine list, or machine revoke ID");
+	if (!is_reason(a.reason))
+		return cli_usage("--reason: 1 to %d bytes of UTF-8", REASON_MAX);
 	a.id = argv[optind + 1];
 	code = dergctl_open(&d);
 	if (!code) {

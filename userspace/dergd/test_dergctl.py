@@ -220,6 +220,9 @@ def test_machine(launch):
             or note(says(got))
     lines("machine list: as it was", dergctl("machine", "list"), r"\w{64}\tpending\t\w+",
           r"\w{64}\tpending\t\w+")
+    for reason in (b"\xff\xfe", "", "x" * 201):
+        bad(f"machine revoke: for {reason[:9]}", USAGE, "usage", dergctl(
+            "machine", "revoke", "--reason", reason, other.id), "--reason")
     good("machine revoke", dergctl("machine", "revoke", "--reason", "sold", other.id), "")
     good("again, which changes nothing", dergctl("machine", "revoke", other.id.upper()), "")
     ok({m["machine"]: m["state"] for m in rows("machine", "list")} ==
