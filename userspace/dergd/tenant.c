@@ -6,6 +6,8 @@
 #include "dergd/tenant.h"
 #include "liberot/derive.h"
 
+#define TENANT_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
 int tenant_check(struct db *db, const char *name, struct erot_error *err)
 {
 	struct db_rows *rows;
@@ -21,6 +23,15 @@ int tenant_check(struct db *db, const char *name, struct erot_error *err)
 	return ret;
 }
 
+/* It is part of addresses; ewc takes no others. */
+static int check_name(const char *name, struct erot_error *err)
+{
+	if (*name == '.' || name[strspn(name, TENANT_CHARS)])
+		return erot_fail(err, EINVAL, "tenant", "a tenant's name has letters, digits, "
+				 "'-', '_' and '.', and does not begin with a dot");
+	return 0;
+}
+
 int tenant_make(struct db *db, const char *name, uint64_t now, struct erot_error *err)
 {
 	uint8_t digest[EROT_DIGEST_SIZE], stream[EROT_DIGEST_SIZE];
@@ -31,7 +42,9 @@ int tenant_make(struct db *db, const char *name, uint64_t now, struct erot_error
 		ret = tenant_check(db, name, err);
 	if (ret != -ENOENT)
 		return ret;
-	ret = log_stream(db, stream, err);
+	ret = check_name(name, err);
+	if (!ret)
+		ret = log_stream(db, stream, err);
 	if (ret)
 		return ret;
 	return db_run(db, err, NULL, "INSERT INTO tenant (name, digest, stream, created) "

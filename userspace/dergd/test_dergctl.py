@@ -269,6 +269,8 @@ def test_epoch(launch):
             ("there is one", REFUSED, "epoch-exists", ("new", "--epoch", "7")),
             ("a tenant without name", REFUSED, "tenant", ("new", "--tenant", "")),
             ("a tenant of too long a name", REFUSED, "tenant", ("new", "--tenant", "x" * 129)),
+            *((f"a tenant of the name {n!r}", REFUSED, "tenant", ("new", "--tenant", n))
+              for n in ("a/b", "a b", "a\nb", ".", "..", ".a", b"\xff\xfe", "\u00fc")),
             ("of no such number", NOT_FOUND, "epoch-unknown", ("drain", "--epoch", "3")),
             ("of no such tenant", NOT_FOUND, "epoch-unknown", ("drain", "--epoch", "1",
                                                                "--tenant", "nobody")),
