@@ -110,12 +110,20 @@ module: $(BUILD)/erot.ko
 
 MODULE_SRC = Kbuild $(wildcard kernel/*.c kernel/*.h uapi/linux/*.h)
 
+# A module belongs to one kernel, and one of the same name can have another layout: a debug kernel
+# whose options have changed. What a directory was built for is in its .kernel; it is emptied when
+# that is something else.
+%/.kernel: FORCE
+	@test -d "$(KDIR)" || { echo "no kernel headers: KDIR='$(KDIR)'; try: make deps" >&2; exit 1; }
+	@now="$(MODFLAGS) $$(cd "$(KDIR)" && cat .config Module.symvers | sha256sum)"; \
+	if [ "$$now" != "$$(cat $@ 2>/dev/null)" ]; then \
+		rm -rf $(@D) && mkdir -p $(@D) && echo "$$now" >$@; \
+	fi
+
 $(BUILD)/erot.ko: $(KMOD)/erot.ko
 	@cp -p $< $@
 
-$(KMOD)/erot.ko: $(MODULE_SRC)
-	@test -d "$(KDIR)" || { echo "no kernel headers: KDIR='$(KDIR)'; try: make deps" >&2; exit 1; }
-	@mkdir -p $(KMOD)
+$(KMOD)/erot.ko: $(MODULE_SRC) $(KMOD)/.kernel
 	@cd $(KMOD) && rm -f Kbuild kernel/*.[ch] uapi/linux/*.h
 	@cp -p --parents $(MODULE_SRC) $(KMOD)
 	+@$(MAKE) -C $(KDIR) M=$(abspath $(KMOD)) $(MODFLAGS) modules
@@ -126,16 +134,14 @@ REVEAL	= $(BUILD)/reveal-$(KVER)
 
 module-reveal: $(REVEAL)/erot-reveal.ko
 
-$(REVEAL)/erot-reveal.ko: $(wildcard qemu-test/reveal/*)
-	@mkdir -p $(REVEAL)
-	@cp -p $^ $(REVEAL)
+$(REVEAL)/erot-reveal.ko: $(wildcard qemu-test/reveal/*) $(REVEAL)/.kernel
+	@cp -p $(filter-out %/.kernel,$^) $(REVEAL)
 	+@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(REVEAL) $(MODFLAGS) modules
 	@touch $@
 
 # faults on purpose, to test who looks for them
-$(BUILD)/planted-$(KVER)/planted.ko: $(wildcard qemu-test/planted/*)
-	@mkdir -p $(@D)
-	@cp -p $^ $(@D)
+$(BUILD)/planted-$(KVER)/planted.ko: $(wildcard qemu-test/planted/*) $(BUILD)/planted-$(KVER)/.kernel
+	@cp -p $(filter-out %/.kernel,$^) $(@D)
 	+@$(MAKE) -C $(KDIR) M=$(abspath $(@D)) modules
 
 # ---- userspace
@@ -316,9 +322,8 @@ $(BUILD)/bench/bin/%: bench/static/%.c
 	$(CC) $(CFLAGS) $(filter-out -fPIE,$(OURFLAGS)) -static -o $@ $< $(STATICFLAGS) -lpthread
 $(BUILD)/bench/bin/first: STATICFLAGS = -nostdlib -fno-stack-protector
 
-$(BENCHMOD)/bench_raw.ko: bench/raw/Kbuild bench/raw/bench_raw.c
-	@mkdir -p $(BENCHMOD)
-	@cp -p $^ $(BENCHMOD)
+$(BENCHMOD)/bench_raw.ko: bench/raw/Kbuild bench/raw/bench_raw.c $(BENCHMOD)/.kernel
+	@cp -p $(filter-out %/.kernel,$^) $(BENCHMOD)
 	+@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(BENCHMOD) modules
 
 DERGBENCHES := $(patsubst userspace/dergd/%.c,$(BUILD)/%,$(wildcard userspace/dergd/bench_*.c))
