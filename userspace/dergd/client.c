@@ -123,6 +123,9 @@ static int check_order_cert(const struct client *c, struct erot_error *err)
 	if (!ret && (erot_cert_spki_digest_in(c->order_cert, c->order_cert_len, found) ||
 		     memcmp(found, digest, sizeof(found))))
 		ret = erot_fail(err, EBADMSG, "certificate", "certificate: not in DER");
+	if (!ret && erot_cms_signer(cert, NULL))
+		ret = erot_fail(err, EBADMSG, "certificate", "certificate: for orders it needs an "
+				"RSA key of 3072 bits and a subject key identifier");
 	X509_free(cert);
 	return ret;
 }

@@ -35,7 +35,7 @@ int client_find(struct derg *d, const uint8_t fingerprint[EROT_DIGEST_SIZE], str
 
 /*
  * "client-exists", "client-label", "client-tenant" (a customer without one), "tenant-unknown",
- * "certificate" (the one for orders is not in DER).
+ * "certificate" (the one for orders is not in DER, or no order can be signed with it).
  */
 int client_add(struct derg *d, const struct client *c, uint64_t now, struct erot_error *err);
 

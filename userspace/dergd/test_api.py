@@ -202,6 +202,8 @@ def test_admin(s):
         ber[at:at + 2] = (int.from_bytes(ber[at:at + 2], "big") + 1).to_bytes(2, "big")
     refused(call(s, "POST", T + "/clients", dict(body, orderCertificate=b64(bytes(ber))), ADMIN,
                  400), 400, "certificate", "a certificate for orders that is not in DER")
+    refused(call(s, "POST", T + "/clients", dict(body, orderCertificate=b64(der(CUSTOMER))), ADMIN,
+                 400), 400, "certificate", "one for orders of P-256")
     call(s, "GET", T + "/machines", client=STRANGER)
     ok({c["client"] for c in call(s, "GET", T + "/clients", client=ADMIN).json["clients"]} ==
        {fingerprint(STRANGER), fingerprint(CUSTOMER)}, "both customers")

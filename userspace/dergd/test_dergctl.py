@@ -13,7 +13,8 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from test_http_fixture import ADMIN, CUSTOMER, certificate, fingerprint, note, ok   # noqa: E402
+from test_http_fixture import (ADMIN, CUSTOMER, certificate, fingerprint, note,     # noqa: E402
+                               ok, openssl)
 from test_launch_fixture import (CERT, GOOD, INTERNAL, NOT_FOUND, REFUSED, USAGE,   # noqa: E402
                                  Launch, bad, flip, full, good, launches, main, path, read, says,
                                  tool, write)
@@ -317,8 +318,15 @@ def test_epoch(launch):
 
 # ---- clients
 
+def rsa_certificate(name, bits, *more):
+    openssl("req", "-x509", "-newkey", f"rsa:{bits}", "-nodes", "-keyout", f"{name}.key", "-out",
+            f"{name}.pem", "-subj", "/CN=orders", *more)
+
+
 def test_client():
     certificate("new", "-days", "2")
+    rsa_certificate("small", 2048)
+    rsa_certificate("nameless", 3072, "-addext", "subjectKeyIdentifier=none")
     mine, new = fingerprint(CUSTOMER), fingerprint("new")
     good("client list", dergctl("client", "list"), f"{mine}\tcustomer\tdefault\tbuild\n",
          f"{fingerprint(ADMIN)}\tadministrator\t-\tops\n")
@@ -340,6 +348,12 @@ def test_client():
             ("none in the file", REFUSED, "certificate", (*add, "x", "template.json")),
             ("no certificate for orders", NOT_FOUND, "not-found", (*add, "x", "--order-cert",
                                                                    "absent", "new.pem")),
+            ("one for orders of P-256", REFUSED, "certificate", (*add, "x", "--order-cert",
+                                                                 "new.pem", f"{ADMIN}.pem")),
+            ("one for orders of RSA-2048", REFUSED, "certificate", (
+                *add, "x", "--order-cert", "small.pem", f"{ADMIN}.pem")),
+            ("one for orders without key identifier", REFUSED, "certificate", (
+                *add, "x", "--order-cert", "nameless.pem", f"{ADMIN}.pem")),
             ("nobody to remove", NOT_FOUND, "client-unknown", ("remove", NOBODY)),
             ("another tenant's", NOT_FOUND, "client-unknown", ("remove", "--tenant", "other",
                                                                new))):

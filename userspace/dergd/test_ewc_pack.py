@@ -201,6 +201,13 @@ def test_devices():
             ("character devices", member("null", tarfile.CHRTYPE, devmajor=1, devminor=3)),
             ("block devices", member("sda", tarfile.BLKTYPE, devmajor=8, devminor=0))):
         same_image(f"{name} are left out", pack(*files[:1], more, *files[1:]), image("plain"))
+        same_image(f"{name}: and hard links to them", pack(
+            *files[:1], more, hardlink("b", more[0].name), hardlink("c", "b"), *files[1:]),
+                   image("plain"))
+    null = member("b", tarfile.CHRTYPE, devmajor=1, devminor=3)
+    good("with a link", prepare(pack(*files, member("b", data=b"b"), hardlink("c", "b")), "link"))
+    same_image("a link to what took a device's name", pack(
+        files[0], null, *files[1:], member("b", data=b"b"), hardlink("c", "b")), image("link"))
 
 
 def test_hostile():
