@@ -10,10 +10,12 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "tools/ewc/ewc.h"
 
 #define BLOCK 65536
@@ -41,13 +43,30 @@ static int copy_data(struct archive *from, struct archive *to, struct erot_error
 	}
 }
 
+/*
+ * The sandbox has its own /dev, and no other devices work. Their names are kept, each with its NUL:
+ * a hard link to one is a device as well, unless something else has the name by now.
+ */
+static bool is_device(struct archive_entry *entry, struct erot_buf *devices)
+{
+	bool is = archive_entry_filetype(entry) == AE_IFBLK ||
+		  archive_entry_filetype(entry) == AE_IFCHR;
+	const char *name = archive_entry_pathname(entry), *link = archive_entry_hardlink(entry);
+	size_t at;
+
+	for (at = 0; link && !is && at < devices->len; at += strlen((char *)devices->data + at) + 1)
+		is = !strcmp((char *)devices->data + at, link) &&
+		     faccessat(AT_FDCWD, link, F_OK, AT_SYMLINK_NOFOLLOW);
+	if (is && name)
+		erot_buf_add(devices, name, strlen(name) + 1);
+	return is;
+}
+
 static int copy_entry(struct archive *from, struct archive *to, struct archive_entry *entry,
 		      struct erot_error *err)
 {
 	int ret;
 
-	if (archive_entry_filetype(entry) == AE_IFBLK || archive_entry_filetype(entry) == AE_IFCHR)
-		return 0;	/* the sandbox has its own /dev, and no others work */
 	if (archive_write_header(to, entry) != ARCHIVE_OK) {
 		ret = tar_fail(to, err);
 		erot_error_prefix(err, "%s", archive_entry_pathname(entry) ?: "?");
@@ -77,8 +96,9 @@ static int ended(struct archive *from)
 static int extract(struct archive *from, struct archive *to, const char *tar,
 		   struct erot_error *err)
 {
+	struct erot_buf devices = { .failed = false };
 	struct archive_entry *entry;
-	int ret;
+	int ret, bad = 0;
 
 	archive_read_support_format_tar(from);
 	archive_read_support_filter_gzip(from);
@@ -92,12 +112,13 @@ static int extract(struct archive *from, struct archive *to, const char *tar,
 				       (geteuid() ? 0 : ARCHIVE_EXTRACT_OWNER));
 	if (archive_read_open_filename(from, tar, BLOCK) != ARCHIVE_OK)
 		return tar_fail(from, err);
-	while ((ret = archive_read_next_header(from, &entry)) == ARCHIVE_OK ||
-	       name_kept(from, ret)) {
-		ret = copy_entry(from, to, entry, err);
-		if (ret)
-			return ret;
-	}
+	while (!bad && ((ret = archive_read_next_header(from, &entry)) == ARCHIVE_OK ||
+			name_kept(from, ret)))
+		bad = is_device(entry, &devices) ? erot_buf_done(&devices, err) :
+						   copy_entry(from, to, entry, err);
+	erot_buf_free(&devices);
+	if (bad)
+		return bad;
 	if (ret != ARCHIVE_EOF)
 		return tar_fail(from, err);
 	if (!ended(from))
@@ -111,7 +132,7 @@ static int extract(struct archive *from, struct archive *to, const char *tar,
  * @dir: empty
  * @err: "tar"
  *
- * Owners are kept when run as root. Devices are left out.
+ * Owners are kept when run as root. Devices are left out, and hard links to them.
  *
  * Return: 0 or a negative errno.
  */
