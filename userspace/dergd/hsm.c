@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests to the HSM helper, one at a time; from any thread. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/buf.h"
 #include "common/msg.h"
@@ -30,6 +32,7 @@ static int call(struct hsm *h, struct erot_buf *req, uint8_t **data, size_t *len
 		struct erot_reader *r, struct erot_error *err)
 {
 	uint32_t num;
+	bool begun;
 	int ret;
 
 	*data = NULL;
@@ -40,8 +43,12 @@ static int call(struct hsm *h, struct erot_buf *req, uint8_t **data, size_t *len
 	if (!ret) {
 		pthread_mutex_lock(&h->lock);
 		ret = erot_msg_send(h->sock, req->data, req->len, -1, err);
+		begun = ret != -EMSGSIZE;
 		if (!ret)
 			ret = erot_msg_recv(h->sock, HSM_MSG_MAX, data, len, NULL, err);
+		/* what is left of this one must not become the next one's answer; the helper ends */
+		if (ret && begun)
+			shutdown(h->sock, SHUT_RDWR);
 		pthread_mutex_unlock(&h->lock);
 	}
 	if (ret) {

@@ -3,6 +3,7 @@
 #include "dergd/test_fixture.h"
 
 #include <openssl/evp.h>
+#include <sys/socket.h>
 
 #include "common/buf.h"
 #include "common/msg.h"
@@ -347,6 +348,26 @@ TEST_F(hsm, a_dead_helper_is_an_error)
 	ASSERT_EQ(0, kill(self->h.pid, SIGKILL));
 	EXPECT_GT(0, hsm_derive(&self->h, "root", seed, pk, &self->err));
 	EXPECT_STREQ("msg-peer-gone", self->err.code);
+}
+
+/* Half of an answer was read: what lies behind it is nobody's. */
+TEST_F(hsm, an_answer_of_another_request)
+{
+	const uint8_t large[4] = { 0xff, 0xff, 0xff, 0 }, good[4 + 32] = { 0 };
+	uint8_t seed[32] = { 0 }, pk[32];
+	struct hsm h;
+	int sv[2];
+
+	hsm_none(&h);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv));
+	h.sock = sv[0];
+	ASSERT_EQ(sizeof(large), send(sv[1], large, sizeof(large), 0));
+	ASSERT_EQ(0, erot_msg_send(sv[1], good, sizeof(good), -1, &self->err));
+	EXPECT_EQ(-EMSGSIZE, hsm_derive(&h, "root", seed, pk, &self->err));
+	EXPECT_GT(0, hsm_derive(&h, "root", seed, pk, &self->err));
+	EXPECT_STREQ("msg-peer-gone", self->err.code);
+	hsm_stop(&h);
+	close(sv[1]);
 }
 
 TEST_HARNESS_MAIN
