@@ -171,14 +171,18 @@ int erot_nl_provision_doit(struct sk_buff *req, struct genl_info *info)
 
 int erot_nl_destroy_doit(struct sk_buff *req, struct genl_info *info)
 {
+	bool live = nla_get_flag(info->attrs[EROT_A_SESSION_LIVE]);
 	struct erot_session *s = named_session(info);
+	int err = 0;
 
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	if (erot_session_forget(s))
+	if (live && READ_ONCE(s->end))
+		err = refuse(info, s->id, "session is dead", -ESHUTDOWN);
+	else if (live || erot_session_forget(s))
 		erot_session_die(s, EROT_END_DESTROYED);
 	erot_session_put(s);
-	return 0;
+	return err;
 }
 
 /*

@@ -18,8 +18,9 @@ static const struct nla_policy erot_provision_nl_policy[EROT_A_SESSION_RELEASE +
 };
 
 /* EROT_CMD_DESTROY - do */
-static const struct nla_policy erot_destroy_nl_policy[EROT_A_SESSION_ID + 1] = {
+static const struct nla_policy erot_destroy_nl_policy[EROT_A_SESSION_LIVE + 1] = {
 	[EROT_A_SESSION_ID] = NLA_POLICY_EXACT_LEN(16),
+	[EROT_A_SESSION_LIVE] = { .type = NLA_FLAG, },
 };
 
 /* EROT_CMD_GET - do */
@@ -56,7 +57,7 @@ static const struct genl_split_ops erot_nl_ops[] = {
 		.doit		= erot_nl_destroy_doit,
 		.post_doit	= erot_netlink_post,
 		.policy		= erot_destroy_nl_policy,
-		.maxattr	= EROT_A_SESSION_ID,
+		.maxattr	= EROT_A_SESSION_LIVE,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{

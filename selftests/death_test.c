@@ -71,6 +71,8 @@ static void told(struct __test_metadata *_metadata, struct fx_session *s, uint32
 	WORKS(erot_nl_stats(fx.nl, &st, &fx_err));
 	ASSERT_EQ(0, st.keys);
 	/* until it is acknowledged it can be read again, then no more */
+	ASSERT_EQ(-ESHUTDOWN, erot_nl_end(fx.nl, s->n.id, &fx_err));
+	ASSERT_STREQ("kernel: session is dead", fx_err.text);
 	WORKS(fx_evidence(s, 1, &ev));
 	WORKS(erot_nl_destroy(fx.nl, s->n.id, &fx_err));
 	ASSERT_EQ(-ENOENT, erot_nl_destroy(fx.nl, s->n.id, &fx_err));
@@ -108,7 +110,7 @@ TEST_F(death, evidence_has_a_mac)
 	struct erot_evidence ev;
 
 	WORKS(fx_until_attach(s, &k));
-	WORKS(erot_nl_destroy(fx.nl, s->n.id, &fx_err));
+	WORKS(erot_nl_end(fx.nl, s->n.id, &fx_err));
 	WORKS(fx_evidence(s, 20, &ev));
 	/* the check would notice: with another key it fails */
 	s->sk[5] ^= 1;

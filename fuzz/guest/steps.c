@@ -223,6 +223,8 @@ static void by_id(struct runner *r, const struct step *s, const struct slot *slo
 	if (!(s->arg[0] & 1))
 		wire_attr(&r->wire, EROT_A_SESSION_ID, id,
 			  EROT_ID_SIZE + (s->arg[0] & 4 ? 4 : 0));
+	if (cmd == EROT_CMD_DESTROY && s->arg[0] & 8)
+		wire_attr(&r->wire, EROT_A_SESSION_LIVE, NULL, 0);
 	exchange(r, s);
 }
 

@@ -15,7 +15,9 @@ int cmd_destroy(const struct command *cmd, int argc, char **argv)
 		return ret - 1;
 	ret = find_session(nl, argv[optind], &s, &err);
 	if (!ret)
-		ret = erot_nl_destroy(nl, s.id, &err);
+		ret = s.end ? erot_nl_destroy(nl, s.id, &err) : erot_nl_end(nl, s.id, &err);
+	if (ret == -ESHUTDOWN)	/* by itself meanwhile; nobody has read its evidence */
+		ret = 0;
 	erot_nl_close(nl);
 	return ret ? fail(cmd, &err, status_of(ret, &err)) : EXIT_OK;
 }

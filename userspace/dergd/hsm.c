@@ -46,7 +46,7 @@ static int call(struct hsm *h, struct erot_buf *req, uint8_t **data, size_t *len
 		begun = ret != -EMSGSIZE;
 		if (!ret)
 			ret = erot_msg_recv(h->sock, HSM_MSG_MAX, data, len, NULL, err);
-		/* what is left of this one must not become the next one's answer; the helper ends */
+		/* what is left of it must not become the next one's answer: the helper ends */
 		if (ret && begun)
 			shutdown(h->sock, SHUT_RDWR);
 		pthread_mutex_unlock(&h->lock);

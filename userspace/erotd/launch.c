@@ -138,8 +138,8 @@ static void let_go(struct erotd_launch *l)
 }
 
 /*
- * Wipes the keys before it returns, and kills what is bound. One that is dead already is left
- * alone: DESTROY would be taken for the acknowledgement of evidence that nobody has read.
+ * Wipes the keys before it returns, and kills what is bound. One that is dead already, or by then,
+ * is left alone: its evidence was not read yet.
  */
 static void end_session(struct erotd_launch *l)
 {
@@ -147,7 +147,7 @@ static void end_session(struct erotd_launch *l)
 	struct erot_error ignored;
 
 	if (!erot_nl_get(l->d->nl, l->id, &s, &ignored) && !s.end)
-		erot_nl_destroy(l->d->nl, l->id, &ignored);
+		erot_nl_end(l->d->nl, l->id, &ignored);
 }
 
 void erotd_launch_end(struct erotd_launch *l, const struct erot_error *err, int exit_code)

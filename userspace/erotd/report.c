@@ -246,7 +246,7 @@ static void end_orphan(struct erotd *d, const uint8_t id[EROT_ID_SIZE])
 	struct erot_error err;
 
 	if (!erot_nl_get(d->nl, id, &s, &err) && !s.end)
-		erot_nl_destroy(d->nl, id, &err);
+		erot_nl_end(d->nl, id, &err);
 }
 
 static void recover_one(void *ctx, const uint8_t id[EROT_ID_SIZE])

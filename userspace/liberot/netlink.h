@@ -123,7 +123,10 @@ void erot_nl_close(struct erot_nl *nl);
 int erot_nl_new(struct erot_nl *nl, struct erot_nl_new *out, struct erot_error *err);
 int erot_nl_provision(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], const void *cms,
 		      size_t cms_len, const struct erot_release *release, struct erot_error *err);
+/* Ends it; or, where it is RELEASED, says that its evidence was read, which is forgotten then. */
 int erot_nl_destroy(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], struct erot_error *err);
+/* Ends it, and leaves one that has ended before as it is: -ESHUTDOWN. */
+int erot_nl_end(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], struct erot_error *err);
 int erot_nl_get(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], struct erot_nl_session *out,
 		struct erot_error *err);
 

@@ -163,15 +163,27 @@ int erot_nl_provision(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], const 
 	return erot_nl_exchange(nl, msg, NULL, NULL, err);
 }
 
-int erot_nl_destroy(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], struct erot_error *err)
+static int destroy(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], bool live,
+		   struct erot_error *err)
 {
 	struct nl_msg *msg = erot_nl_request(nl, EROT_CMD_DESTROY, 0, err);
 
 	if (!msg)
 		return -ENOMEM;
-	if (nla_put(msg, EROT_A_SESSION_ID, EROT_ID_SIZE, id))
+	if (nla_put(msg, EROT_A_SESSION_ID, EROT_ID_SIZE, id) ||
+	    (live && nla_put_flag(msg, EROT_A_SESSION_LIVE)))
 		return no_room(msg, err);
 	return erot_nl_exchange(nl, msg, NULL, NULL, err);
+}
+
+int erot_nl_destroy(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], struct erot_error *err)
+{
+	return destroy(nl, id, false, err);
+}
+
+int erot_nl_end(struct erot_nl *nl, const uint8_t id[EROT_ID_SIZE], struct erot_error *err)
+{
+	return destroy(nl, id, true, err);
 }
 
 static int parse_session(struct nlattr *attrs, int len, struct erot_nl_session *s,
