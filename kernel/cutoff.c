@@ -151,6 +151,20 @@ void erot_cutoff_exit(void)
 	destroy_workqueue(drain_wq);
 }
 
+/*
+ * Who pays for a page as user memory, or NULL. What the word in the page points to differs between
+ * kernels, and only the kernel's own headers know it.
+ */
+static struct mem_cgroup *payer(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long data = READ_ONCE(folio->memcg_data);
+
+	if (!data || data & (MEMCG_DATA_OBJEXTS | MEMCG_DATA_KMEM))
+		return NULL;
+	return folio_memcg_check(folio);
+}
+
 /**
  * erot_cutoff_panic - overwrite the memory of sandboxes
  * @is_sandbox: is this the cookie of erot_isolation_cgroup() for one of them
@@ -162,10 +176,12 @@ void erot_cutoff_exit(void)
  */
 void erot_cutoff_panic(bool (*is_sandbox)(const void *cgroup))
 {
-	unsigned long pfn, charged;
+	struct mem_cgroup *memcg;
+	unsigned long pfn;
 	struct page *page;
 	int nid;
 
+	rcu_read_lock();
 	for_each_online_node(nid) {
 		for (pfn = node_start_pfn(nid); pfn < node_end_pfn(nid); pfn++) {
 			if (!(pfn % PAGES_PER_SECTION))
@@ -173,12 +189,12 @@ void erot_cutoff_panic(bool (*is_sandbox)(const void *cgroup))
 			page = pfn_to_online_page(pfn);
 			if (!page)
 				continue;
-			/* flags in the lowest bits say that it is no user memory */
-			charged = READ_ONCE(page_folio(page)->memcg_data);
-			if (charged && is_sandbox((const void *)charged))
+			memcg = payer(page);
+			if (memcg && is_sandbox(memcg))
 				clear_highpage(page);
 		}
 	}
+	rcu_read_unlock();
 }
 
 /**
