@@ -124,11 +124,22 @@ void erot_image_panic(struct erot_image *img)
 	erot_cutoff_panic_inode(READ_ONCE(img->inode));
 }
 
-void erot_image_panic_cipher(struct erot_image *img)
+/* The kernel's template, where the processor has no instructions of its own. */
+static bool setkey_allocates(struct crypto_aead *aead)
+{
+	return strstarts(crypto_tfm_alg_driver_name(crypto_aead_tfm(aead)), "gcm_base(");
+}
+
+/**
+ * erot_image_panic_cipher - overwrite the cipher's round keys, on a panic
+ * @img:  or NULL
+ * @late: of ciphers that ask for memory then, and might hang; otherwise of all others
+ */
+void erot_image_panic_cipher(struct erot_image *img, bool late)
 {
 	static const u8 zero[EROT_KEY_SIZE] __aligned(64);
 
-	if (img && img->aead)
+	if (img && img->aead && setkey_allocates(img->aead) == late)
 		crypto_aead_setkey(img->aead, zero, sizeof(zero));
 }
 

@@ -29,7 +29,7 @@ int erot_image_unlock(struct erot_image *img, const struct erot_receipt_facts *f
 		      const u8 sk[EROT_KEY_SIZE], const char **why);
 void erot_image_wipe(struct erot_image *img);
 void erot_image_panic(struct erot_image *img);
-void erot_image_panic_cipher(struct erot_image *img);
+void erot_image_panic_cipher(struct erot_image *img, bool late);
 
 u64 erot_image_size(const struct erot_image *img);
 int erot_image_read(struct erot_image *img, u64 pos, struct iov_iter *to, u64 *bad);

@@ -345,14 +345,14 @@ void erot_session_panic(void)
 		erot_session_doom(s, EROT_END_PANIC);
 		if (s->secret)
 			memzero_explicit(s->secret, sizeof(*s->secret));
+		erot_image_panic_cipher(s->image, false);
 		erot_image_panic(s->image);
 		if (s->cgroup)
 			set_bit(hash_ptr(s->cgroup, CGROUP_BITS), cgroups);
 	}
 	erot_cutoff_panic(is_sandbox);
-	/* After the rest, because a cipher without AES-NI allocates here and might hang. */
 	xa_for_each(&registry, index, s)
-		erot_image_panic_cipher(s->image);
+		erot_image_panic_cipher(s->image, true);
 	xa_for_each(&registry, index, s)
 		erot_transit_panic(s);
 }
