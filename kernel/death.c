@@ -18,8 +18,15 @@
 static void deadline_work(struct work_struct *work)
 {
 	struct erot_session *s = container_of(to_delayed_work(work), struct erot_session, deadline);
+	bool early;
 
-	erot_session_die(s, EROT_END_DEADLINE);
+	down_read(&s->keys);	/* who wipes calls off what was armed before */
+	early = !s->wiped && ktime_get_boottime_ns() < s->deadline_ns;
+	if (early)
+		erot_session_arm_deadline(s);
+	up_read(&s->keys);
+	if (!early)
+		erot_session_die(s, EROT_END_DEADLINE);
 	erot_session_put(s);
 }
 

@@ -250,13 +250,38 @@ void erot_session_set_state(struct erot_session *s, enum erot_state state)
 	WRITE_ONCE(s->state, state);
 }
 
+/**
+ * erot_session_step - how long a timer may be set for something that is to be on time
+ * @left_ns: until then
+ *
+ * A timer of the wheel is late by up to an eighth of its time, and the wheel ends after weeks. So
+ * the way is gone in steps, of which none ends behind it: the last is of a second at most.
+ *
+ * Return: jiffies
+ */
+unsigned long erot_session_step(u64 left_ns)
+{
+	if (left_ns > NSEC_PER_SEC)
+		left_ns = min(left_ns - left_ns / 8, (u64)24 * 3600 * NSEC_PER_SEC);
+	return nsecs_to_jiffies(left_ns) + 1;
+}
+
+/* Sets the timer anew, for what is left; as erot_session_set_deadline(). */
+void erot_session_arm_deadline(struct erot_session *s)
+{
+	u64 now = ktime_get_boottime_ns();
+	u64 left = s->deadline_ns > now ? s->deadline_ns - now : 0;
+
+	erot_session_get(s);
+	if (mod_delayed_work(erot_deadline_wq, &s->deadline, erot_session_step(left)))
+		erot_session_put(s);	/* the pending one had a reference already */
+}
+
 /* Called while no death has wiped yet: at creation, or under keys (write) and not wiped. */
 void erot_session_set_deadline(struct erot_session *s, u32 seconds)
 {
 	s->deadline_ns = ktime_get_boottime_ns() + (u64)seconds * NSEC_PER_SEC;
-	erot_session_get(s);
-	if (mod_delayed_work(erot_deadline_wq, &s->deadline, (unsigned long)seconds * HZ))
-		erot_session_put(s);	/* the pending one had a reference already */
+	erot_session_arm_deadline(s);
 }
 
 /**

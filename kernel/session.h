@@ -71,7 +71,7 @@ struct pid_namespace;
  * @pid:       the sandbox's first process; the watch is on this
  * @cgroup:    of the sandbox, set once by BIND; a cookie, compared only
  * @pid_ns:    its pid namespace; compared by the probes, referenced until release
- * @deadline:  work that ends the session
+ * @deadline:  work that ends the session, or waits again when it is too early
  * @grace:     work that cuts the plaintext off when nobody lets go of it
  * @finish:    work that makes the evidence
  * @exit_work: wipes in the exit path of the first process
@@ -142,7 +142,9 @@ int erot_session_provision(struct erot_session *s, const void *cms, size_t cms_l
 int erot_session_take(struct erot_session *s, const struct erot_receipt_facts *f,
 		      const struct erot_release *release, const char **why);
 void erot_session_set_state(struct erot_session *s, enum erot_state state);
+unsigned long erot_session_step(u64 left_ns);
 void erot_session_set_deadline(struct erot_session *s, u32 seconds);
+void erot_session_arm_deadline(struct erot_session *s);
 
 bool erot_session_doom(struct erot_session *s, enum erot_end end);
 void erot_session_wipe(struct erot_session *s);

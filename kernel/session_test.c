@@ -6,6 +6,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/mman.h>
 #include <linux/uaccess.h>
 #include <linux/erot_ioctl.h>
@@ -248,6 +249,28 @@ static void busy(struct kunit *test)
 	erot_test_end(test, &l);
 }
 
+/* Each timer is late by as much as it can be: an eighth, and a tick. No deadline is missed by it. */
+static void deadline_on_time(struct kunit *test)
+{
+	const u64 second = NSEC_PER_SEC, most = (u64)EROT_RUNTIME_MAX * second;
+	u64 whole, left, took;
+	unsigned int steps;
+
+	for (whole = second / 8; whole <= most; whole += whole / 3) {
+		for (left = whole, steps = 0; left && steps < 1000; steps++) {
+			took = jiffies64_to_nsecs(erot_session_step(left));
+			took += took / 8 + TICK_NSEC;
+			if (left <= took)
+				break;
+			left -= took;
+		}
+		KUNIT_EXPECT_LE(test, left, second + second / 8);	/* of the last step */
+		KUNIT_EXPECT_LE(test, took, left + second / 4);
+		KUNIT_EXPECT_LT(test, steps, 500);
+		KUNIT_EXPECT_LT(test, erot_session_step(whole), (unsigned long)HZ * 3600 * 24 * 2);
+	}
+}
+
 static int sessions, secrets;
 
 static int begin(struct kunit *test)
@@ -270,6 +293,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(every_second_death),
 	KUNIT_CASE(no_new_session),
 	KUNIT_CASE(busy),
+	KUNIT_CASE(deadline_on_time),
 	{}
 };
 
