@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 #include <linux/erot_ioctl.h>
 
@@ -34,6 +35,7 @@ static int attach(struct erot_session *s, struct file *envelope, struct file *pa
 		  struct file **file, const char **why)
 {
 	struct erot_image *img;
+	unsigned int noio;
 	int err;
 
 	err = erot_payload_backing(envelope, why) ?: erot_payload_backing(payload, why);
@@ -48,6 +50,7 @@ static int attach(struct erot_session *s, struct file *envelope, struct file *pa
 		return err;
 	}
 
+	noio = memalloc_noio_save();	/* whoever ends the session waits for this */
 	down_write(&s->keys);
 	err = erot_session_expect(s, EROT_STATE_PROVISIONED, why);
 	if (!err)
@@ -60,6 +63,7 @@ static int attach(struct erot_session *s, struct file *envelope, struct file *pa
 		erot_session_set_state(s, EROT_STATE_ATTACHED);
 	}
 	up_write(&s->keys);
+	memalloc_noio_restore(noio);
 	if (err) {
 		erot_image_free(img);
 		return err;

@@ -4,6 +4,7 @@
 #include <crypto/utils.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -145,11 +146,13 @@ int erot_session_take(struct erot_session *s, const struct erot_receipt_facts *f
 {
 	struct provision_scratch *w = erot_scratch_alloc(sizeof(*w), GFP_KERNEL);
 	struct erot_hmac_work *mac = erot_hmac_work_alloc(GFP_KERNEL);
+	unsigned int noio;
 	int err = -ENOMEM;
 
 	lockdep_assert_held(&s->op);
 	if (!w || !mac)
 		goto out;
+	noio = memalloc_noio_save();	/* whoever ends the session waits for this */
 	down_write(&s->keys);
 	err = erot_session_expect(s, EROT_STATE_NEW, why);
 	if (!err)
@@ -167,6 +170,7 @@ int erot_session_take(struct erot_session *s, const struct erot_receipt_facts *f
 		erot_session_set_state(s, EROT_STATE_PROVISIONED);
 	}
 	up_write(&s->keys);
+	memalloc_noio_restore(noio);
 out:
 	erot_hmac_work_free(mac);
 	erot_scratch_free(w, sizeof(*w));

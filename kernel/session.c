@@ -293,6 +293,12 @@ void erot_session_die_all(enum erot_end end)
 	struct erot_session *s;
 	unsigned long index = 0;
 
+	/* all refuse what has not begun yet, before one is waited for */
+	xa_lock(&registry);
+	xa_for_each(&registry, index, s)
+		erot_session_doom(s, end);
+	xa_unlock(&registry);
+	index = 0;
 	while ((s = erot_session_next(&index))) {
 		erot_session_die(s, end);
 		erot_session_put(s);
