@@ -226,13 +226,47 @@ static void on_exit(COMPAT_EXIT_PROBE_ARGS)
 	erot_session_put(s);
 }
 
+/* Whether a session watches this namespace, or one around it. The first there is the only one. */
+static bool is_watched(struct pid_namespace *ns)
+{
+	struct erot_session *s;
+
+	lockdep_assert_held(&watch_lock);
+	for (; ns && ns->level; ns = ns->parent)
+		hash_for_each_possible(watched, s, watch, (unsigned long)ns)
+			if (s->pid_ns == ns)
+				return true;
+	return false;
+}
+
+/* Of two sessions of one sandbox, an exit or exec would be found to be of one of them. */
+static int watch(struct erot_session *s)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+	int err = -EBUSY;
+
+	spin_lock(&watch_lock);
+	if (!is_watched(ns)) {
+		s->pid = get_pid(task_tgid(current));
+		WRITE_ONCE(s->pid_ns, get_pid_ns(ns));
+		/* Dropped when the end is complete: the watch runs this module's code. */
+		__module_get(THIS_MODULE);
+		erot_session_get(s);
+		hash_add_rcu(watched, &s->watch, (unsigned long)ns);
+		err = 0;
+	}
+	spin_unlock(&watch_lock);
+	return err;
+}
+
 /**
  * erot_sandbox_bind - the calling task becomes the sandbox's first process
  * @s:         in state ATTACHED
  * @isolation: set to the EROT_ISO_* bits observed
  * @why:       set on refusal
  *
- * Return: 0, -ESHUTDOWN, -EBADFD, -EACCES host not fit any more, -EPERM isolation.
+ * Return: 0, -ESHUTDOWN, -EBADFD, -EACCES host not fit any more, -EPERM isolation, -EBUSY another
+ * session's sandbox.
  */
 int erot_sandbox_bind(struct erot_session *s, u32 *isolation, const char **why)
 {
@@ -261,16 +295,13 @@ int erot_sandbox_bind(struct erot_session *s, u32 *isolation, const char **why)
 	down_write(&s->keys);
 	err = erot_session_expect(s, EROT_STATE_ATTACHED, why);
 	if (!err) {
+		err = watch(s);
+		if (err)
+			*why = "isolation: this is another session's sandbox";
+	}
+	if (!err) {
 		s->isolation = *isolation;
 		s->cgroup = erot_isolation_cgroup();
-		s->pid = get_pid(task_tgid(current));
-		WRITE_ONCE(s->pid_ns, get_pid_ns(task_active_pid_ns(current)));
-		/* Dropped when the end is complete: the watch runs this module's code. */
-		__module_get(THIS_MODULE);
-		erot_session_get(s);
-		spin_lock(&watch_lock);
-		hash_add_rcu(watched, &s->watch, (unsigned long)s->pid_ns);
-		spin_unlock(&watch_lock);
 		erot_session_set_state(s, EROT_STATE_BOUND);
 	}
 	up_write(&s->keys);

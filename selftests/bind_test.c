@@ -138,4 +138,20 @@ TEST_F(bind, after_a_refusal)
 	WORKS(fx_box_bind(&self->s, &(struct fx_box){ 0 }));
 }
 
+/* Its exit would wipe one session's keys only, and its programs come from one payload. */
+TEST_F(bind, in_the_sandbox_of_another_session)
+{
+	struct fx_session *s = &self->s, t = { .n.fd = -1 };
+	struct fx_knobs k = { 0 };
+	struct erot_nl_session got;
+
+	WORKS(fx_until_bind(&t, &k));
+	REFUSED(EBUSY, "another session's", fx_box_bind(s, &(struct fx_box){ .also = t.n.fd }));
+	WORKS(erot_nl_get(fx.nl, t.n.id, &got, &fx_err));
+	ASSERT_LT(EROT_STATE_ATTACHED, got.state);
+	WORKS(erot_nl_get(fx.nl, s->n.id, &got, &fx_err));
+	ASSERT_EQ(EROT_STATE_ATTACHED, got.state);
+	fx_end(&t);
+}
+
 FX_MAIN

@@ -154,6 +154,7 @@ struct fx_session {
  * @keep_image:  the image descriptor is inherited over exec
  * @late_memory: memory.max is raised between BIND and exec
  * @late_swap:   memory.swap.max is raised between BIND and exec
+ * @also:        descriptor of another session, which the same process binds before; 0: none
  * @fail_bind:   which fault BIND meets (fault.h); 0: none
  * @fail_exec:   which one the exec meets
  * @program:     path on the host, executed instead of one of the payload
@@ -175,6 +176,7 @@ struct fx_box {
 	bool keep_image;
 	bool late_memory;
 	bool late_swap;
+	int also;
 	unsigned int fail_bind;
 	unsigned int fail_exec;
 	const char *program;

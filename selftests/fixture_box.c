@@ -153,16 +153,18 @@ static void __attribute__((noreturn)) child(const struct fx_box *box, int sock, 
 	static const char *const serve[] = { FX_AGENT, "serve", NULL };
 	const char *const *argv = box->argv ?: serve;
 	char *const envp[] = { NULL };
-	int mount_fd = -1;
+	int mount_fd = -1, also;
 	struct fault f;
 	char go;
 
-	/* places 3, 4 and 5; nothing else stays, least of all another session */
+	/* places 3 to 6; nothing else stays, least of all another session */
 	sock = fcntl(sock, F_DUPFD_CLOEXEC, 10);
 	session = fcntl(session, F_DUPFD_CLOEXEC, 11);
 	image = fcntl(image, F_DUPFD_CLOEXEC, 12);
-	if (sock < 0 || session < 0 || image < 0 || dup3(sock, 3, O_CLOEXEC) < 0 ||
-	    dup3(session, 4, O_CLOEXEC) < 0 || dup2(image, 5) < 0 || close_range(6, ~0U, 0))
+	also = fcntl(box->also, F_DUPFD_CLOEXEC, 13);
+	if (sock < 0 || session < 0 || image < 0 || also < 0 || dup3(sock, 3, O_CLOEXEC) < 0 ||
+	    dup3(session, 4, O_CLOEXEC) < 0 || dup2(image, 5) < 0 ||
+	    dup3(also, 6, O_CLOEXEC) < 0 || close_range(7, ~0U, 0))
 		_exit(92);
 	if (!box->keep_image)
 		close(5);
@@ -181,6 +183,9 @@ static void __attribute__((noreturn)) child(const struct fx_box *box, int sock, 
 		for (;;)
 			pause();
 	}
+	if (box->also && fx_bind_ioctl(6, NULL))
+		say(sock, errno, "another session");
+	close(6);
 	bind_and_say(box, sock, session);
 	if (!box->keep_session)
 		close(session);
