@@ -28,6 +28,7 @@
 #include "payload.h"
 #include "sandbox.h"
 #include "session.h"
+#include "super.h"
 #include "trace.h"
 
 #define EROT_FS_MAGIC	0x45524f54	/* "EROT" */
@@ -59,6 +60,23 @@ static int read_session(struct erot_session *s, u64 pos, struct iov_iter *to)
 	return err ? -EIO : 0;
 }
 
+/*
+ * ATTACH looked at a superblock that was authentic, but not yet compared with the code hash: whoever
+ * made the image could have two of them. This one is what EROFS gets.
+ */
+static int check_super(struct erot_session *s, struct folio *folio, size_t len)
+{
+	const char *why = NULL;
+	int err;
+
+	err = erot_super_check(folio_address(folio), len, erot_image_size(s->image), &why);
+	if (!err)
+		return 0;
+	trace_erot_refused(s->id, why, err);
+	folio_zero_range(folio, 0, len);
+	return -EIO;
+}
+
 /* Metadata: EROFS reads it through our own page cache, on mount by the mounter. */
 static int payload_read_folio(struct file *file, struct folio *folio)
 {
@@ -78,6 +96,8 @@ static int payload_read_folio(struct file *file, struct folio *folio)
 		bvec_set_folio(&bv, folio, len, 0);
 		iov_iter_bvec(&to, ITER_DEST, &bv, 1, len);
 		err = read_session(s, pos, &to);
+		if (!err && !pos)
+			err = check_super(s, folio, len);
 		if (len < folio_size(folio))
 			folio_zero_segment(folio, len, folio_size(folio));
 	}

@@ -249,6 +249,43 @@ TEST_F(super, refused)
 	REFUSED(EPROTO, variant->words, fx_attach(&self->s));
 }
 
+/*
+ * Of two superblocks that are both sealed with the right key the one that ATTACH saw is harmless, and
+ * the code hash is the other one's, which is put in its place behind it.
+ */
+TEST_F(envelope, superblock_exchanged_after_attach)
+{
+	const uint8_t chunked_file[4] = { 0x04 };
+	uint8_t other[EROT_CHUNK_STRIDE], harmless[EROT_CHUNK_STRIDE], hash[EROT_DIGEST_SIZE];
+	struct fx_knobs k = { .payload = &self->payload };
+	struct fx_session *s = &self->s;
+	struct erot_payload_shape shape;
+	struct fx_box box = { 0 };
+	uint8_t compat;
+	int plain, fd;
+
+	self->image = fx_image_copy();
+	plain = fx_image_copy();
+	fd = fx_temp_file("", 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, erot_pread_full(self->image, &compat, 1, 1024 + 8));
+	compat &= 0xfe;
+	ASSERT_EQ(0, erot_pwrite_full(self->image, &compat, 1, 1024 + 8));
+	ASSERT_EQ(0, erot_pwrite_full(self->image, chunked_file, 4, 1024 + 80));
+	WORKS(fx_payload_make("other", self->image, &self->payload));
+	WORKS(erot_payload_encrypt(plain, fd, 0, self->payload.content_key, self->payload.salt,
+				   NULL, NULL, &shape, hash, &fx_err));
+	ASSERT_EQ(0, erot_pread_full(self->payload.fd, other, sizeof(other), 0));
+	ASSERT_EQ(0, erot_pread_full(fd, harmless, sizeof(harmless), 0));
+	ASSERT_EQ(0, erot_pwrite_full(self->payload.fd, harmless, sizeof(harmless), 0));
+	WORKS(fx_until_bind(s, &k));
+	ASSERT_EQ(0, erot_pwrite_full(self->payload.fd, other, sizeof(other), 0));
+	WORKS(fx_box_bind(s, &box));
+	REFUSED(EIO, "", fx_mount(s));
+	close(plain);
+	close(fd);
+}
+
 /* The same without its checksum is let through: refused is the patch, not the patching. */
 TEST_F(envelope, superblock_without_checksum)
 {
