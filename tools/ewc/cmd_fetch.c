@@ -9,9 +9,12 @@
 #include <string.h>
 
 #include "common/io.h"
+#include "liberot/audit.h"
 #include "liberot/note.h"
 #include "tools/ewc/derg.h"
 #include "tools/ewc/ewc.h"
+
+_Static_assert(EROT_SERVICE_ANSWER_MAX >= EROT_BUNDLE_MAX, "what can be audited can be fetched");
 
 static int digest_of(const char *path, char hex[2 * EROT_DIGEST_SIZE + 1], struct erot_error *err)
 {

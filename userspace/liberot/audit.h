@@ -12,7 +12,9 @@
 #include "common/error.h"
 #include "liberot/ek.h"
 
-#define EROT_BUNDLE_MAX	(32U << 20)	/* bytes */
+#define EROT_BUNDLE_MAX		(32U << 20)	/* bytes */
+#define EROT_BUNDLE_ENTRIES_MAX	256
+#define EROT_BUNDLE_CHAIN_MAX	131072		/* links: 24 of the 32 MiB */
 
 /**
  * struct erot_audit_input - what is held against what
