@@ -60,6 +60,7 @@ static void holds(const struct launch *l, const json_t *bundle, const char *name
 	struct seen s;
 	unsigned int i;
 
+	in.receipt = l->r.digest;
 	in.envelope = l->env;
 	in.envelope_len = l->env_len;
 	in.since = NULL;

@@ -58,6 +58,7 @@ static void bad_launch(struct launch *l, const char *check, const char *code, co
 {
 	struct erot_audit_input in = input;
 
+	in.receipt = l->r.digest;
 	in.envelope = l->env;
 	in.envelope_len = l->env_len;
 	bad_with(&in, bundle_of(l), check, code, name);
@@ -301,6 +302,7 @@ static void test_software(void)
 	must(launch_release(&l, now, &release));
 	must(launch_open(&l, &release, &info));
 	soft_end(&l, info.sk);
+	in.receipt = l.r.digest;
 	in.envelope = l.env;
 	in.envelope_len = l.env_len;
 	in.since = NULL;
@@ -318,6 +320,7 @@ static void test_software(void)
 	soft_launch(&l, &b);
 	soft_enrol(&b);
 	soft_launch(&other_soft, &b);
+	in.receipt = l.r.digest;
 	in.envelope = l.env;
 	in.envelope_len = l.env_len;
 	bad_with(&in, with_enrolment(&l, bundle_of(&other_soft)), "machine", "audit-hardware-key",
@@ -335,6 +338,7 @@ static void test_afterwards(void)
 	json_t *json;
 
 	must(machine_revoke(&derg, "audit", two.id, "sold", now, &err));
+	in.receipt = other.r.digest;
 	in.envelope = other.env;
 	in.envelope_len = other.env_len;
 	in.since = NULL;
