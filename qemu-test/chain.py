@@ -190,9 +190,11 @@ class Provider:
         env = self.config("default", "customer")
         bundle = self.path(f"{name}.audit")
         run(f"{BUILD}/ewc", "fetch", self.path(f"files/{name}.receipt"), "-o", bundle, env=env)
-        return run(f"{BUILD}/ewc", "audit", "--cert", self.path("derg/receipt-cert.der"), "--ewc",
-                   self.path(f"files/{name}.ewc"), "--customer-cert",
-                   self.path("customer-order.pem"), "--ek-roots", self.path("tpm/ek-roots.pem"),
+        return run(f"{BUILD}/ewc", "audit", "--cert", self.path("derg/receipt-cert.der"),
+                   "--receipt", self.path(f"files/{name}.receipt"),
+                   "--ewc", self.path(f"files/{name}.ewc"),
+                   "--customer-cert", self.path("customer-order.pem"),
+                   "--ek-roots", self.path("tpm/ek-roots.pem"),
                    bundle, check=False)
 
 

@@ -162,7 +162,8 @@ say "The customer gets what the provider recorded, and checks it offline, agains
 	"provider's certificate and its own container:"
 run ewc fetch "$place/machine/app.receipt" -o "$place/app.audit"
 provider_stop
-run ewc audit --cert "$place/derg/receipt-cert.der" --ewc "$place/machine/app.ewc" \
+run ewc audit --cert "$place/derg/receipt-cert.der" \
+	--receipt "$place/machine/app.receipt" --ewc "$place/machine/app.ewc" \
 	--customer-cert "$place/order.pem" --ek-roots "$place/tpm/ek-roots.pem" "$place/app.audit"
 openssl x509 -inform DER -in "$place/derg/receipt-cert.der" -out "$place/derg.pem"
 say "What is signed can be checked without any of our programs:"

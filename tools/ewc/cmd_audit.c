@@ -16,11 +16,14 @@
 
 /**
  * struct args - command line of audit
+ * @receipt: empty: none
+ * @beside: @receipt was not named, and need not be there
  */
 struct args {
 	const char *cert, *ewc, *customer, *roots, *since;
 	int json;
-	char bundle[PATH_MAX];
+	char bundle[PATH_MAX], receipt[PATH_MAX];
+	bool beside;
 };
 
 /**
@@ -67,6 +70,23 @@ static void tell(void *ctx, const char *name, const char *what, int ret,
 		       err->actual);
 }
 
+/*
+ * The launch that is asked about. A bundle alone says which launch it is about, and whoever made it
+ * may have chosen; the container is of one launch, too.
+ */
+static int read_launch(const struct args *a, struct erot_audit_input *in,
+		       uint8_t digest[EROT_DIGEST_SIZE], struct erot_error *err)
+{
+	int ret = a->receipt[0] ? ewc_read_receipt(a->receipt, digest, err) : -ENOENT;
+
+	if (!ret)
+		in->receipt = digest;
+	if (ret != -ENOENT || (a->receipt[0] && !a->beside))
+		return ret;
+	return a->ewc ? 0 : erot_fail(err, EINVAL, "usage", "a bundle of which launch? Name its "
+				      "receipt (--receipt) or its container (--ewc)");
+}
+
 static int read_inputs(const struct args *a, struct erot_audit_input *in, uint8_t **bundle,
 		       uint8_t **envelope, struct erot_ek_roots **roots, char **since,
 		       struct erot_error *err)
@@ -106,13 +126,15 @@ static int audit(const struct args *a)
 {
 	struct report r = { a->json, a->json ? json_array() : NULL };
 	struct erot_audit_input in = { .bundle = NULL };
+	uint8_t receipt[EROT_DIGEST_SIZE];
 	struct erot_error err = { "", "", "", "" };
 	uint8_t *bundle = NULL, *envelope = NULL;
 	struct erot_ek_roots *roots = NULL;
 	char *since = NULL;
 	int ret, code;
 
-	ret = read_inputs(a, &in, &bundle, &envelope, &roots, &since, &err);
+	ret = read_launch(a, &in, receipt, &err) ?:
+	      read_inputs(a, &in, &bundle, &envelope, &roots, &since, &err);
 	if (ret) {
 		code = cli_fail(ret, &err);
 		goto out;
@@ -136,20 +158,46 @@ out:
 	return code;
 }
 
-/* app.receipt stands for app.audit beside it. */
-static int name_bundle(const char *name, char out[PATH_MAX])
+/* @name with @to for @from at its end; else *@out is empty. */
+static int beside(const char *name, const char *from, const char *to, char out[PATH_MAX])
 {
 	const char *dot = strrchr(name, '.');
-	int base = dot && !strcmp(dot, ".receipt") ? (int)(dot - name) : -1;
 
-	return snprintf(out, PATH_MAX, "%.*s%s", base < 0 ? PATH_MAX : base, name,
-			base < 0 ? "" : ".audit") < PATH_MAX ? 0 : -1;
+	out[0] = '\0';
+	if (!dot || strcmp(dot, from))
+		return 0;
+	return snprintf(out, PATH_MAX, "%.*s%s", (int)(dot - name), name, to) < PATH_MAX ? 0 : -1;
+}
+
+static int put(char out[PATH_MAX], const char *name)
+{
+	return snprintf(out, PATH_MAX, "%s", name) < PATH_MAX ? 0 : -1;
+}
+
+/* app.receipt stands for app.audit beside it, and by either name the two are compared. */
+static int name_files(const char *name, const char *receipt, struct args *a)
+{
+	int ret = beside(name, ".receipt", ".audit", a->bundle);
+
+	if (a->bundle[0]) {
+		if (receipt)
+			return cli_usage("the receipt is named twice");
+		receipt = name;
+	} else {
+		ret = put(a->bundle, name);
+	}
+	a->beside = !receipt;
+	if (!ret)
+		ret = receipt ? put(a->receipt, receipt) :
+		      beside(name, ".audit", ".receipt", a->receipt);
+	return ret ? cli_usage("a name is too long") : CLI_OK;
 }
 
 int cmd_audit(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "cert", required_argument, NULL, 'c' },
+		{ "receipt", required_argument, NULL, 'R' },
 		{ "ewc", required_argument, NULL, 'e' },
 		{ "customer-cert", required_argument, NULL, 'u' },
 		{ "ek-roots", required_argument, NULL, 'r' },
@@ -157,13 +205,17 @@ int cmd_audit(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
+	const char *receipt = NULL;
 	static struct args a;
-	int c;
+	int c, ret;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			a.cert = optarg;
+			break;
+		case 'R':
+			receipt = optarg;
 			break;
 		case 'e':
 			a.ewc = optarg;
@@ -186,7 +238,6 @@ int cmd_audit(int argc, char **argv)
 	}
 	if (optind + 1 != argc || !a.cert)
 		return cli_usage("--cert and one bundle (or its receipt) are needed");
-	if (name_bundle(argv[optind], a.bundle))
-		return cli_usage("a name is too long");
-	return audit(&a);
+	ret = name_files(argv[optind], receipt, &a);
+	return ret ?: audit(&a);
 }

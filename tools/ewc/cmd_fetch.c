@@ -3,29 +3,41 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/io.h"
+#include "liberot/audit.h"
+#include "liberot/cms.h"
 #include "liberot/note.h"
 #include "tools/ewc/derg.h"
 #include "tools/ewc/ewc.h"
 
-static int digest_of(const char *path, char hex[2 * EROT_DIGEST_SIZE + 1], struct erot_error *err)
+_Static_assert(EROT_SERVICE_ANSWER_MAX >= EROT_BUNDLE_MAX, "what can be audited can be fetched");
+
+/* The launch that was asked for, and no better one. All else is for the audit. */
+static int check_launch(const json_t *bundle, const uint8_t receipt[EROT_DIGEST_SIZE],
+			struct erot_error *err)
 {
+	uint8_t *cms, *content = NULL;
 	struct erot_receipt_info r;
-	uint8_t *content;
 	size_t len;
 	int ret;
 
-	ret = ewc_read_signed(path, NULL, &content, &len, err);
+	ret = erot_service_base64(bundle, "receipt", EROT_CMS_MAX, &cms, &len, err);
+	if (ret)
+		return ret;
+	ret = erot_cms_content(cms, len, &content, &len, err);
 	if (!ret)
 		ret = erot_receipt_parse(content, len, &r, err);
-	if (!ret)
-		erot_hex(r.digest, sizeof(r.digest), hex);
+	if (!ret && memcmp(r.digest, receipt, EROT_DIGEST_SIZE))
+		ret = erot_fail_digests(err, EKEYREJECTED, "audit-launch", receipt, r.digest,
+					"the DERG's answer is the bundle of another launch");
 	free(content);
+	free(cms);
 	return ret;
 }
 
@@ -55,16 +67,18 @@ static int fetch(const struct ewc_derg *d, const char *receipt, const char *sinc
 		 struct erot_error *err)
 {
 	char hex[2 * EROT_DIGEST_SIZE + 1], path[128];
+	uint8_t digest[EROT_DIGEST_SIZE];
 	json_t *answer = NULL;
 	uint64_t size = 0;
-	char *text;
+	char *text = NULL;
 	int ret;
 
-	ret = digest_of(receipt, hex, err);
+	ret = ewc_read_receipt(receipt, digest, err);
 	if (!ret && since)
 		ret = size_at(since, &size, err);
 	if (ret)
 		return ret;
+	erot_hex(digest, sizeof(digest), hex);
 	if (since)
 		snprintf(path, sizeof(path), "receipts/%s/bundle?since=%" PRIu64, hex, size);
 	else
@@ -72,9 +86,12 @@ static int fetch(const struct ewc_derg *d, const char *receipt, const char *sinc
 	ret = ewc_derg_call(d, "GET", path, NULL, &answer, err);
 	if (ret)
 		return ret;
-	text = json_dumps(answer, JSON_COMPACT);
-	ret = text ? cli_write(out, text, strlen(text), err) :
-	      erot_fail(err, ENOMEM, "no-memory", "bundle");
+	ret = check_launch(answer, digest, err);
+	if (!ret) {
+		text = json_dumps(answer, JSON_COMPACT);
+		ret = text ? cli_write(out, text, strlen(text), err) :
+		      erot_fail(err, ENOMEM, "no-memory", "bundle");
+	}
 	free(text);
 	json_decref(answer);
 	return ret;

@@ -94,6 +94,7 @@ int ewc_open_envelope(const char *path, int *fd, uint8_t **env, struct erot_enve
 int ewc_open_payload(const char *path, int *fd, uint64_t *off, struct erot_error *err);
 int ewc_read_signed(const char *path, X509 *cert, uint8_t **content, size_t *len,
 		    struct erot_error *err);
+int ewc_read_receipt(const char *path, uint8_t digest[EROT_DIGEST_SIZE], struct erot_error *err);
 int ewc_read_checkpoint(const char *path, char **note, size_t *len, struct erot_error *err);
 
 int ewc_prepare(const struct ewc_prepare *p);

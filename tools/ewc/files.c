@@ -121,6 +121,33 @@ int ewc_read_signed(const char *path, X509 *cert, uint8_t **content, size_t *len
 }
 
 /**
+ * ewc_read_receipt() - which launch a receipt is about
+ * @path: CMS; nothing of it is checked
+ * @digest: SHA-256 of its content
+ * @err: "cms-...", "receipt-..."
+ *
+ * Return: 0 or a negative errno.
+ */
+int ewc_read_receipt(const char *path, uint8_t digest[EROT_DIGEST_SIZE], struct erot_error *err)
+{
+	struct erot_receipt_info r;
+	uint8_t *content;
+	size_t len;
+	int ret;
+
+	ret = ewc_read_signed(path, NULL, &content, &len, err);
+	if (ret)
+		return ret;
+	ret = erot_receipt_parse(content, len, &r, err);
+	if (ret)
+		erot_error_prefix(err, "%s", path);
+	else
+		memcpy(digest, r.digest, EROT_DIGEST_SIZE);
+	free(content);
+	return ret;
+}
+
+/**
  * ewc_read_checkpoint() - a checkpoint of the log that was seen before
  * @path: bundle of an earlier audit, or a checkpoint by itself
  * @note: to be freed; nothing of it was checked

@@ -41,8 +41,8 @@ static const struct cli_command commands[] = {
 	  "[--since EARLIER] RECEIPT -o BUNDLE",
 	  "Get all that an audit of a launch needs" },
 	{ "audit", cmd_audit,
-	  "--cert C [--ewc E] [--customer-cert C] [--ek-roots PEM] [--since EARLIER] [--json] "
-	  "BUNDLE|RECEIPT",
+	  "--cert C [--receipt R] [--ewc E] [--customer-cert C] [--ek-roots PEM] "
+	  "[--since EARLIER] [--json] BUNDLE|RECEIPT",
 	  "Check the whole chain of a launch, offline; RECEIPT stands for the bundle beside it" },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,10 +8,9 @@
 #include "common/io.h"
 #include "dergd/bundle.h"
 #include "dergd/policies.h"
+#include "liberot/audit.h"
 #include "liberot/cms.h"
 #include "liberot/grant.h"
-
-#define ENTRIES_MAX	256
 
 /**
  * struct bundling - a bundle being made
@@ -20,7 +20,8 @@
  * @since: of the tree that history begins with; 0: none is wanted
  * @subjects: machine, statement, order, receipt
  * @indices: of the entries, for the proofs
- * @last: index of the last entry about the launch itself, where the chain ends
+ * @last: index of the last entry about the launch itself, where the chain ends. No refusal is that:
+ *        anybody who has the receipt can ask for a release, at any time
  */
 struct bundling {
 	struct derg *d;
@@ -30,7 +31,7 @@ struct bundling {
 	json_t *entries;
 	uint64_t size, since;
 	uint8_t subjects[4][EROT_DIGEST_SIZE];
-	uint64_t indices[ENTRIES_MAX];
+	uint64_t indices[EROT_BUNDLE_ENTRIES_MAX];
 	unsigned int count;
 	uint64_t last;
 };
@@ -132,29 +133,40 @@ out:
 /**
  * struct adding - entries about one subject
  * @machine: it is the machine; what became of that after the launch is not about the launch
+ * @refusals: those alone, which are as many as anybody likes; else all but those
  */
 struct adding {
 	struct bundling *b;
-	bool machine;
+	bool machine, refusals;
 	struct erot_error *err;
 };
+
+static bool wanted(const struct adding *a, const struct log_record *record)
+{
+	bool refusal = le32toh(record->entry.kind) == EROT_LOG_REFUSAL;
+	const struct bundling *b = a->b;
+	unsigned int i;
+
+	if (refusal != a->refusals || record->index >= b->size)
+		return false;
+	if ((a->machine || refusal) && record->index > b->last)
+		return false;
+	for (i = 0; i < b->count; i++)
+		if (b->indices[i] == record->index)
+			return false;
+	return b->count < EROT_BUNDLE_ENTRIES_MAX;
+}
 
 static int add_entry(void *ctx, const struct log_record *record)
 {
 	struct adding *a = ctx;
 	struct bundling *b = a->b;
-	json_t *json = json_object();
-	unsigned int i;
+	json_t *json;
 	int ret;
 
-	for (i = 0; i < b->count; i++)
-		if (b->indices[i] == record->index)
-			break;
-	if (i < b->count || b->count == ENTRIES_MAX || record->index >= b->size ||
-	    (a->machine && record->index > b->last)) {
-		json_decref(json);
+	if (!wanted(a, record))
 		return 0;
-	}
+	json = json_object();
 	ret = json_object_set_new(json, "index", json_integer(record->index)) ? no_memory(a->err) :
 	      0;
 	ret = ret ?: set(json, "entry", &record->entry, sizeof(record->entry), a->err) ?:
@@ -227,7 +239,7 @@ static int by_index(const void *a, const void *b)
 /* In the log's order, whatever order the subjects were asked for in. */
 static int sort_entries(struct bundling *b, struct erot_error *err)
 {
-	json_t *list[ENTRIES_MAX] = { NULL }, *sorted = json_array();
+	json_t *list[EROT_BUNDLE_ENTRIES_MAX] = { NULL }, *sorted = json_array();
 	unsigned int i;
 	int ret = 0;
 
@@ -255,10 +267,10 @@ static int add_chain(struct db *db, struct bundling *b, struct erot_error *err)
 		       "JOIN tenant t ON t.stream = e.stream WHERE t.name = $1 "
 		       "AND e.idx >= (SELECT min(f.idx) FROM log_entry f "
 		       "WHERE f.subject = $2 AND f.stream = e.stream) "
-		       "AND e.idx <= $3 ORDER BY e.idx LIMIT 4097",
+		       "AND e.idx <= $3 ORDER BY e.idx LIMIT $4",
 		       DB_ARGS(db_text(b->tenant),
 			       db_blob(b->subjects[STATEMENT], EROT_DIGEST_SIZE),
-			       db_int(b->last)));
+			       db_int(b->last), db_int(EROT_BUNDLE_CHAIN_MAX + 1)));
 	while (!ret && db_next(rows)) {
 		entry = db_get_blob(rows, 0, &len);
 		text = entry ? erot_base64_encode(entry, len) : NULL;
@@ -267,17 +279,32 @@ static int add_chain(struct db *db, struct bundling *b, struct erot_error *err)
 		free(text);
 	}
 	end = db_end(rows, ret ? NULL : err);
-	if (!ret && !end && json_array_size(chain) <= BUNDLE_CHAIN_MAX &&
+	if (!ret && !end && json_array_size(chain) <= EROT_BUNDLE_CHAIN_MAX &&
 	    json_object_set(b->json, "chain", chain))
 		ret = no_memory(err);
 	json_decref(chain);
 	return ret ?: end;
 }
 
+/* The refusals last: they must not take the place of anything else. */
+static int add_entries(struct db *db, struct bundling *b, struct erot_error *err)
+{
+	struct adding launch = { .b = b, .err = err };
+	struct adding machine = { .b = b, .machine = true, .err = err };
+	struct adding refusals = { .b = b, .refusals = true, .err = err };
+	unsigned int i;
+	int ret = 0;
+
+	for (i = STATEMENT; !ret && i <= RECEIPT; i++)
+		ret = log_find(db, b->tenant, b->subjects[i], add_entry, &launch, err);
+	if (!ret)
+		ret = log_find(db, b->tenant, b->subjects[MACHINE], add_entry, &machine, err);
+	return ret ?: log_find(db, b->tenant, b->subjects[RECEIPT], add_entry, &refusals, err);
+}
+
 static int bundle_work(struct db *db, void *ctx, struct erot_error *err)
 {
 	struct bundling *b = ctx;
-	struct adding a = { b, false, err };
 	unsigned int i;
 	int ret;
 
@@ -287,11 +314,8 @@ static int bundle_work(struct db *db, void *ctx, struct erot_error *err)
 	ret = documents(db, b, err);
 	if (!ret)
 		ret = references(db, b, err);
-	for (i = STATEMENT; !ret && i <= RECEIPT; i++)
-		ret = log_find(db, b->tenant, b->subjects[i], add_entry, &a, err);
-	a.machine = true;
 	if (!ret)
-		ret = log_find(db, b->tenant, b->subjects[MACHINE], add_entry, &a, err);
+		ret = add_entries(db, b, err);
 	for (i = 0; !ret && i < b->count; i++)
 		ret = add_proof(db, json_array_get(b->entries, i), b->indices[i], b->size, err);
 	if (!ret)

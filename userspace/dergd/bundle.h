@@ -14,15 +14,16 @@
  *	  "destruction": base64 CMS,		absent before the end
  *	  "entries": [{"index", "entry": base64, "salt": base64, "content": base64,
  *		       "proof": [base64, ...]}, ...],
- *	  "chain": [base64, ...],		absent where it is too long
+ *	  "chain": [base64, ...],		absent where it has more than EROT_BUNDLE_CHAIN_MAX
  *	  "history": {"size": n, "proof": [base64, ...]}, where it was asked for
  *	}
  *
- * entries: everything in the log about the statement, the order and the receipt, and what was in it
- * about the machine by then, in the log's order; every proof is of inclusion in the checkpoint's
- * tree. chain: every entry of the tenant's stream from the statement's to the last of those.
- * history: of consistency, from the tree of n entries, which the auditor has seen before, to the
- * checkpoint's.
+ * entries: everything in the log about the statement, the order and the receipt but for refusals,
+ * and what was in it about the machine by the last of those; of the refusals before that the first
+ * ones, while there are no more than EROT_BUNDLE_ENTRIES_MAX in all. They are in the log's order;
+ * every proof is of inclusion in the checkpoint's tree. chain: every entry of the tenant's stream
+ * from the statement's to the last of those. history: of consistency, from the tree of n entries,
+ * which the auditor has seen before, to the checkpoint's.
  */
 #ifndef DERGD_BUNDLE_H
 #define DERGD_BUNDLE_H
@@ -30,8 +31,6 @@
 #include <jansson.h>
 
 #include "dergd/authority.h"
-
-#define BUNDLE_CHAIN_MAX	4096
 
 /*
  * @since: entries of the tree that the auditor knows; 0: no history. @out: a new reference.

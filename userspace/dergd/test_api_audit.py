@@ -6,9 +6,12 @@ What takes a provider that signs or logs a lie is in test_attested_lies.c.
 """
 import base64
 import copy
+import http.server
 import json
 import os
+import ssl
 import subprocess
+import threading
 
 from test_http_fixture import CUSTOMER, DIR, note, ok, openssl
 from test_api_machine import b64
@@ -109,6 +112,73 @@ def test_audit(server, receipt):
     return a
 
 
+class Liar(http.server.BaseHTTPRequestHandler):
+    """A DERG that has one answer, whatever it is asked for."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):       # pylint: disable=invalid-name
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.server.answer)))
+        self.end_headers()
+        self.wfile.write(self.server.answer)
+
+    def log_message(self, *_):
+        pass
+
+
+def fetch_from_liar(a, answer):
+    """What fetch makes of an answer."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), Liar)
+    server.answer = json.dumps(answer).encode()
+    ctx = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ctx.load_cert_chain(f"{DIR}/server.pem", f"{DIR}/server.key")
+    server.socket = ctx.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    done = a.fetch("liar.audit", "--derg", f"https://127.0.0.1:{server.server_port}")
+    thread.join()
+    server.server_close()
+    written = os.path.exists(f"{DIR}/liar.audit")
+    if written:
+        os.unlink(f"{DIR}/liar.audit")
+    return done, written
+
+
+def test_launch(a, bundle, other_receipt):
+    """A provider that answers with another launch than was asked about."""
+    done, written = fetch_from_liar(a, bundle)
+    ok(done.returncode == GOOD and written, "fetch: the bundle of this launch")
+    done, written = fetch_from_liar(a, {**bundle, "receipt": b64(other_receipt)})
+    if not ok(done.returncode == REFUSED and done.stderr.endswith(b" (audit-launch)\n") and
+              done.stderr.count(b"\n") == 1 and not written, "of another one: nothing is written"):
+        note(done.stderr)
+    for receipt in ("!", b64(b"x")):
+        done, written = fetch_from_liar(a, {**bundle, "receipt": receipt})
+        ok(done.returncode not in (GOOD, USAGE) and done.stderr and not written,
+           "of none: nothing is written")
+    write("second.receipt", other_receipt)
+    write("second.audit", json.dumps(bundle).encode())
+    for name in ("second.receipt", "second.audit"):
+        a.bad(f"{name}, beside another launch's", "launch", "audit-launch", name)
+    a.bad("--receipt names it", "launch", "audit-launch", "app.audit", receipt="second.receipt")
+    done, rows = a.rows("second.audit", receipt="app.receipt")
+    ok(done.returncode == GOOD and rows["launch"]["verdict"] == "good",
+       "--receipt is what counts, and not what is beside the bundle")
+    write("alone.audit", json.dumps(bundle).encode())
+    done, rows = a.rows("alone.audit")
+    ok(done.returncode == GOOD and rows["launch"]["verdict"] == "missing" and
+       rows["container"]["verdict"] == "good", "without a receipt the container must be given")
+    done = ewc("audit", "--cert", a.options["--cert"], "alone.audit")
+    ok(done.returncode == USAGE and b"--receipt" in done.stderr and not done.stdout,
+       "with neither there is no audit")
+    done = a.run("alone.audit", receipt="none.receipt")
+    ok(done.returncode == NOT_FOUND, "a receipt that was named must be there")
+    done = a.run("app.receipt", receipt="app.receipt")
+    ok(done.returncode == USAGE, "and is named once")
+
+
 def test_audit_later(a, other_receipt):
     """The log has grown since."""
     ok(a.fetch("app.audit", "--since", "kept.audit").returncode == GOOD, "fetch --since a bundle")
@@ -118,7 +188,7 @@ def test_audit_later(a, other_receipt):
     ok(a.fetch("app.audit", "--since", "kept.note").returncode == GOOD, "or a checkpoint")
     since = {"since": "kept.note"}
     done, rows = a.rows("app.audit", **since)
-    if not ok(done.returncode == GOOD and len(rows) == 20 and
+    if not ok(done.returncode == GOOD and len(rows) == 21 and
               {r["verdict"] for n, r in rows.items() if n not in ABSENT} == {"good"},
               "every check holds, and the log goes on from what was kept"):
         note(done.stdout.decode())
@@ -132,6 +202,7 @@ def test_audit_later(a, other_receipt):
     done = a.run("forged.audit")
     ok(done.returncode == REFUSED and done.stdout.endswith(b"\nThe chain does not hold.\n") and
        b"\nchain        BAD " in done.stdout, "as text, too")
+    test_launch(a, bundle, other_receipt)
     forged = {**bundle, "receipt": b64(other_receipt)}
     write("forged.audit", json.dumps(forged).encode())
     a.bad("another launch's receipt", "derivation", "receipt-statement", "forged.audit")

@@ -20,7 +20,8 @@ static void test_golden(void)
 		printf("# %s: %s: %s\n", names[i % CHECKS], s.err[i % CHECKS].code,
 		       s.err[i % CHECKS].text);
 	ret = audit(good, &bare, &s);
-	tap_ok(!ret && s.ret[check_of("customer")] == -ENODATA &&
+	tap_ok(!ret && s.ret[check_of("launch")] == -ENODATA &&
+	       s.ret[check_of("customer")] == -ENODATA &&
 	       s.ret[check_of("container")] == -ENODATA &&
 	       s.ret[check_of("endorsement")] == -ENODATA &&
 	       s.ret[check_of("history")] == -ENODATA,
@@ -44,6 +45,27 @@ static json_t *with_order_of(const uint8_t who[EROT_DIGEST_SIZE])
 	free(content);
 	free(cms);
 	return b;
+}
+
+/* A provider may answer with a launch of which all is good. */
+static void test_launch(void)
+{
+	struct erot_audit_input in = input;
+	json_t *json = bundle_of(&other);
+	unsigned int i, n = 0;
+	struct seen s;
+	int ret;
+
+	in.envelope = NULL;
+	in.since = NULL;
+	ret = audit(json, &in, &s);
+	for (i = 0; i < CHECKS; i++)
+		n += s.ret[i] && s.ret[i] != -ENODATA;
+	tap_ok(ret && n == 1 && !strcmp(err.code, "audit-launch"),
+	       "another launch of the same customer: nothing but that is bad");
+	bad_with(&in, json, "launch", "audit-launch", "another launch");
+	in.receipt = other.r.digest;
+	bad_with(&in, copy(), "launch", "audit-launch", "the other way round");
 }
 
 static void test_documents(void)
@@ -333,6 +355,7 @@ int main(void)
 	test_authority("elsewhere");
 	box_make(&stranger, "stranger", "elsewhere");
 	test_golden();
+	test_launch();
 	test_documents();
 	test_machine();
 	test_log();

@@ -53,11 +53,19 @@ static json_t *termination_record(const struct end *e)
 	return json;
 }
 
+static json_t *revocation_record(const char *what, const uint8_t id[EROT_DIGEST_SIZE])
+{
+	char hex[2 * EROT_DIGEST_SIZE + 1];
+
+	return json_pack("{s:s,s:s}", what, erot_hex(id, EROT_DIGEST_SIZE, hex), "reason", "late");
+}
+
 /* Audits @l, and is done with it. */
 static void bad_launch(struct launch *l, const char *check, const char *code, const char *name)
 {
 	struct erot_audit_input in = input;
 
+	in.receipt = l->r.digest;
 	in.envelope = l->env;
 	in.envelope_len = l->env_len;
 	bad_with(&in, bundle_of(l), check, code, name);
@@ -301,6 +309,7 @@ static void test_software(void)
 	must(launch_release(&l, now, &release));
 	must(launch_open(&l, &release, &info));
 	soft_end(&l, info.sk);
+	in.receipt = l.r.digest;
 	in.envelope = l.env;
 	in.envelope_len = l.env_len;
 	in.since = NULL;
@@ -318,6 +327,7 @@ static void test_software(void)
 	soft_launch(&l, &b);
 	soft_enrol(&b);
 	soft_launch(&other_soft, &b);
+	in.receipt = l.r.digest;
 	in.envelope = l.env;
 	in.envelope_len = l.env_len;
 	bad_with(&in, with_enrolment(&l, bundle_of(&other_soft)), "machine", "audit-hardware-key",
@@ -327,21 +337,64 @@ static void test_software(void)
 	EVP_PKEY_free(soft_key);
 }
 
-/* What happens to the machine afterwards takes nothing from the launch. */
-static void test_afterwards(void)
+static void holds(const struct launch *l, const char *name)
 {
 	struct erot_audit_input in = input;
 	struct seen s;
 	json_t *json;
 
-	must(machine_revoke(&derg, "audit", two.id, "sold", now, &err));
-	in.envelope = other.env;
-	in.envelope_len = other.env_len;
+	in.receipt = l->r.digest;
+	in.envelope = l->env;
+	in.envelope_len = l->env_len;
 	in.since = NULL;
-	json = bundle_of(&other);
-	tap_ok(!audit(json, &in, &s), "the chain holds after the machine was revoked");
+	json = bundle_of(l);
+	if (!tap_ok(!audit(json, &in, &s), "the chain holds %s", name))
+		printf("# %s: %s\n", err.code, err.text);
 	json_decref(json);
 }
+
+static void take_back(const struct launch *l)
+{
+	must(derg_receipt_revoke(&derg, l->tenant, l->r.digest, "a mistake", now, &err));
+}
+
+/* What was revoked must not be released; afterwards it takes nothing from the launch. */
+static void test_revoked(void)
+{
+	struct launch l, old;
+
+	launch_make(&l, "audit", &one);
+	take_back(&l);
+	forge(&l, EROT_LOG_RELEASE, release_record(&l));
+	bad_launch(&l, "sequence", "audit-revoked", "a receipt that was revoked");
+	launch_make(&l, "audit", &one);
+	launch_run(&l, now);
+	forge(&l, EROT_LOG_RECEIPT_REVOKED, revocation_record("receipt", l.r.digest));
+	holds(&l, "after the receipt was revoked");
+	launch_free(&l);
+
+	launch_make(&old, "audit", &one);
+	launch_make(&l, "audit", &one);
+	take_back(&old);
+	adopt(EROT_LOG_RECEIPT_REVOKED, old.r.digest, l.r.digest);
+	launch_run(&l, now);
+	holds(&l, "after another receipt was revoked");
+	launch_free(&old);
+	launch_free(&l);
+
+	/* made before, released after: as a provider can who lets a revoked machine go on */
+	launch_make(&l, "audit", &two);
+	launch_make(&old, "audit", &one);
+	must(machine_revoke(&derg, "audit", two.id, "sold", now, &err));
+	holds(&other, "after the machine was revoked");
+	forge(&l, EROT_LOG_RELEASE, release_record(&l));
+	bad_launch(&l, "sequence", "audit-revoked", "a machine that was revoked");
+	adopt(EROT_LOG_MACHINE_REVOKED, two.id, old.r.digest);
+	launch_run(&old, now);
+	holds(&old, "after another machine was revoked");
+	launch_free(&old);
+}
+
 int main(void)
 {
 	audit_begin();
@@ -349,7 +402,7 @@ int main(void)
 	test_end();
 	test_sequence();
 	test_software();
-	test_afterwards();
+	test_revoked();
 	audit_seen("sequence", "evidence");
 	audit_end();
 	return tap_done();

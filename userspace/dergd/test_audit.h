@@ -13,9 +13,9 @@
 #include "liberot/note.h"
 
 static const char *const names[] = {
-	"bundle", "statement", "receipt", "order", "customer", "derivation", "container", "machine",
-	"endorsement", "policy", "destruction", "checkpoint", "history", "inclusion", "logged",
-	"chain", "sequence", "release", "state", "evidence",
+	"bundle", "statement", "receipt", "launch", "order", "customer", "derivation", "container",
+	"machine", "endorsement", "policy", "destruction", "checkpoint", "history", "inclusion",
+	"logged", "chain", "sequence", "release", "state", "evidence",
 };
 
 #define CHECKS	(sizeof(names) / sizeof(*names))
@@ -283,6 +283,7 @@ static inline void audit_begin(void)
 	input.since = json_string_value(json_object_get(before, "checkpoint"));
 	input.since_len = strlen(input.since);
 	input.cert = authority.cert;
+	input.receipt = golden.r.digest;
 	input.customer = customer;
 	input.envelope = golden.env;
 	input.envelope_len = golden.env_len;

@@ -26,6 +26,15 @@ static int check_receipt(struct audit *a, struct erot_error *err)
 	return ret ?: erot_receipt_parse(a->receipt, a->receipt_len, &a->r, err);
 }
 
+static int check_launch(struct audit *a, struct erot_error *err)
+{
+	if (!a->in->receipt)
+		return erot_fail(err, ENODATA, "audit-launch", "no receipt was given");
+	return memcmp(a->in->receipt, a->r.digest, EROT_DIGEST_SIZE) ?
+	       erot_fail_digests(err, EKEYREJECTED, "audit-launch", a->in->receipt, a->r.digest,
+				 "the bundle is about another launch than the receipt given") : 0;
+}
+
 static int check_order(struct audit *a, struct erot_error *err)
 {
 	uint8_t digest[EROT_DIGEST_SIZE];
@@ -117,9 +126,9 @@ struct check {
 #define NEED(n) (1U << (n))
 
 enum {
-	BUNDLE, STATEMENT, RECEIPT, ORDER, CUSTOMER, DOCUMENTS, CONTAINER, MACHINE, ENDORSEMENT,
-	POLICY, DESTRUCTION, LOG, HISTORY, INCLUSION, LOGGED, CHAIN, SEQUENCE, RELEASE, STATE,
-	EVIDENCE,
+	BUNDLE, STATEMENT, RECEIPT, LAUNCH, ORDER, CUSTOMER, DOCUMENTS, CONTAINER, MACHINE,
+	ENDORSEMENT, POLICY, DESTRUCTION, LOG, HISTORY, INCLUSION, LOGGED, CHAIN, SEQUENCE,
+	RELEASE, STATE, EVIDENCE,
 };
 
 static const struct check checks[] = {
@@ -128,6 +137,7 @@ static const struct check checks[] = {
 			NEED(BUNDLE), false },
 	[RECEIPT] = { "receipt", "the provider signed the receipt", check_receipt, NEED(BUNDLE),
 		      false },
+	[LAUNCH] = { "launch", "the receipt is the one given", check_launch, NEED(RECEIPT), true },
 	[ORDER] = { "order", "a customer ordered the launch", check_order, NEED(BUNDLE), false },
 	[CUSTOMER] = { "customer", "that customer is the one given", check_customer, NEED(ORDER),
 		       true },
@@ -152,8 +162,8 @@ static const struct check checks[] = {
 		     NEED(INCLUSION) | NEED(DOCUMENTS), false },
 	[CHAIN] = { "chain", "the tenant's entries have no gap", audit_log_chain, NEED(INCLUSION),
 		    false },
-	[SEQUENCE] = { "sequence", "everything happened once and in order", audit_log_order,
-		       NEED(INCLUSION), false },
+	[SEQUENCE] = { "sequence", "everything happened once and in order, nothing revoked",
+		       audit_log_order, NEED(INCLUSION) | NEED(RECEIPT), false },
 	[RELEASE] = { "release", "the machine's quote is about this session", audit_release,
 		      NEED(INCLUSION) | NEED(DOCUMENTS) | NEED(MACHINE) | NEED(POLICY), false },
 	[STATE] = { "state", "the machine was as the policy demands", audit_state, NEED(RELEASE),

@@ -12,13 +12,17 @@
 #include "common/error.h"
 #include "liberot/ek.h"
 
-#define EROT_BUNDLE_MAX	(32U << 20)	/* bytes */
+#define EROT_BUNDLE_MAX		(32U << 20)	/* bytes */
+#define EROT_BUNDLE_ENTRIES_MAX	256
+#define EROT_BUNDLE_CHAIN_MAX	131072		/* links: 24 of the 32 MiB */
 
 /**
  * struct erot_audit_input - what is held against what
  * @bundle:     JSON
  * @bundle_len: bytes
  * @cert:       of the provider's receipt key: the one thing that is trusted
+ * @receipt:    SHA-256 of the content of the receipt that is asked about: whoever makes a bundle
+ *              may take a better launch. NULL: the check "launch" is left out
  * @customer:   certificate that the order must be signed with; NULL: the one in the bundle, and the
  *              check "customer" is left out
  * @envelope:   of the container at hand; NULL: the check "container" is left out
@@ -32,6 +36,7 @@ struct erot_audit_input {
 	const void *bundle;
 	size_t bundle_len;
 	X509 *cert;
+	const uint8_t *receipt;
 	X509 *customer;
 	const void *envelope;
 	size_t envelope_len;

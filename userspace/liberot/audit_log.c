@@ -5,7 +5,9 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "common/io.h"
 #include "liberot/audit_priv.h"
+#include "liberot/crypto.h"
 
 static int certified_key(struct audit *a, uint8_t pk[EROT_KEY_SIZE], char *name, size_t size,
 			 struct erot_error *err)
@@ -184,7 +186,45 @@ static size_t count(const struct audit *a, uint32_t kind)
 	return n;
 }
 
-/* Everything happened once, in its order. */
+/* No entry of that kind in front of the release is about @id. */
+static int not_revoked(const struct audit *a, uint32_t kind, const char *member,
+		       const uint8_t id[EROT_DIGEST_SIZE], struct erot_error *err)
+{
+	const struct audit_entry *e, *release = audit_find(a, EROT_LOG_RELEASE, NULL);
+	char hex[2 * EROT_DIGEST_SIZE + 1];
+	const char *about;
+	json_t *record;
+	int ret = 0;
+	size_t i;
+
+	erot_hex(id, EROT_DIGEST_SIZE, hex);
+	for (i = 0; !ret && release && i < a->n_entries; i++) {
+		e = &a->entries[i];
+		if (e->info.kind != kind || e->index >= release->index)
+			continue;
+		record = json_loadb((char *)e->content.data, e->content.len, 0, NULL);
+		about = json_string_value(json_object_get(record, member));
+		if (about && !strcmp(about, hex))
+			ret = erot_fail(err, EKEYREJECTED, "audit-revoked",
+					"the log has the %s before the release",
+					erot_log_kind_name(kind));
+		json_decref(record);
+	}
+	return ret;
+}
+
+/* A machine that was revoked is never enrolled again: a new key makes it another machine. */
+static int check_revocations(const struct audit *a, struct erot_error *err)
+{
+	uint8_t machine[EROT_DIGEST_SIZE];
+
+	if (erot_sha256(a->r.grant.hwkey, a->r.grant.hwkey_len, machine))
+		return erot_fail(err, EIO, "crypto", "SHA-256");
+	return not_revoked(a, EROT_LOG_RECEIPT_REVOKED, "receipt", a->r.digest, err) ?:
+	       not_revoked(a, EROT_LOG_MACHINE_REVOKED, "machine", machine, err);
+}
+
+/* Everything happened once, in its order, and while it was allowed. */
 int audit_log_order(struct audit *a, struct erot_error *err)
 {
 	int ret;
@@ -198,5 +238,5 @@ int audit_log_order(struct audit *a, struct erot_error *err)
 		ret = erot_fail(err, EKEYREJECTED, "audit-released-twice",
 				"the log has %zu releases of this receipt",
 				count(a, EROT_LOG_RELEASE));
-	return ret;
+	return ret ?: check_revocations(a, err);
 }

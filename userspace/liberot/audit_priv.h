@@ -15,9 +15,6 @@
 #include "liberot/quote.h"
 #include "liberot/tlog.h"
 
-#define AUDIT_ENTRIES_MAX	256
-#define AUDIT_CHAIN_MAX		4096
-
 /**
  * struct audit_bytes - decoded base64; owned
  */

@@ -10,6 +10,12 @@
 
 #define DOCUMENT_MAX	(1U << 20)
 
+/* A link in base64, its quotes and a comma. The documents have the rest. */
+#define LINK_SIZE	((sizeof(struct erot_log_entry) + 2) / 3 * 4 + 3)
+
+_Static_assert(EROT_BUNDLE_CHAIN_MAX * LINK_SIZE <= EROT_BUNDLE_MAX / 4 * 3,
+	       "the longest chain leaves no room in a bundle");
+
 static void read_base64(struct erot_object *o, const char *name, size_t max,
 			struct audit_bytes *out)
 {
@@ -64,7 +70,7 @@ static void read_entry(struct erot_object *o, struct audit_entry *e)
 
 static void read_entries(struct erot_object *top, struct audit *a)
 {
-	json_t *list = erot_object_array(top, "entries", AUDIT_ENTRIES_MAX);
+	json_t *list = erot_object_array(top, "entries", EROT_BUNDLE_ENTRIES_MAX);
 	struct erot_object o;
 	size_t i, n = json_array_size(list);
 
@@ -84,7 +90,7 @@ static void read_entries(struct erot_object *top, struct audit *a)
 
 static void read_chain(struct erot_object *top, struct audit *a)
 {
-	json_t *list = erot_object_array(top, "chain", AUDIT_CHAIN_MAX);
+	json_t *list = erot_object_array(top, "chain", EROT_BUNDLE_CHAIN_MAX);
 	size_t i, n = json_array_size(list);
 	const char *text;
 

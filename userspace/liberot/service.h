@@ -10,7 +10,7 @@
 
 #include "common/error.h"
 
-#define EROT_SERVICE_ANSWER_MAX	(16U << 20)	/* bytes */
+#define EROT_SERVICE_ANSWER_MAX	(32U << 20)	/* bytes; the longest is a bundle */
 
 /**
  * struct erot_service_config - where it is, and how both sides know each other
