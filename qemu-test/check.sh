@@ -185,14 +185,18 @@ aside_end()
 	add "the guest beside them and its kernel" "$status"
 }
 
-# what is left in memory, looked at from outside; what tells the secrets is built for no other kernel
+# what is left in memory, looked at from outside; what tells the secrets is built for no other
+# kernel, so that on the newest one only the customer's are searched for
 memory()
 {
-	local status=0
+	local status=0 only=()
 
-	[ -z "${EROT_KERNEL:-}" ] || return 0
+	if [ -n "${EROT_KERNEL:-}" ]; then
+		[ "$before" = newest- ] || return 0
+		only=(shipped)
+	fi
 	EROT_RESULT=$counts TMPDIR=$work scratch_run "$top/qemu-test/memory-scan.sh" \
-		--image "$image_dir" || status=$?
+		--image "$image_dir" "${only[@]}" || status=$?
 	add memory "$status"
 }
 
@@ -285,6 +289,7 @@ newest)
 		image
 		aside_begin
 		guests short
+		memory
 		aside_end
 	fi
 	;;

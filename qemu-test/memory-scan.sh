@@ -22,14 +22,17 @@ die()
 kver=${KVER:-$(find "$build" -maxdepth 1 -name 'module-6.12*-cloud-amd64' -printf '%f\n' |
 	sort -V | tail -n 1)}
 export KVER=${kver#module-}
-for f in {module-$KVER/erot,reveal-$KVER/erot-reveal}.ko memory-scan dergctl \
-	selftests/workload/remember; do
-	[ -e "$build/$f" ] || die "build/$f is missing; try: make check-memory"
-done
 image=''
 if [ "${1:-}" = --image ]; then
 	image=${2:?} && shift 2
 fi
+reveal=reveal-$KVER/erot-reveal.ko
+if [ "$*" = shipped ]; then		# nobody tells its secrets
+	reveal=''
+fi
+for f in module-$KVER/erot.ko $reveal memory-scan dergctl selftests/workload/remember; do
+	[ -e "$build/$f" ] || die "build/$f is missing; try: make check-memory"
+done
 # shellcheck source=scratch.sh
 . "$top/qemu-test/scratch.sh"
 scratch_begin :
@@ -88,7 +91,7 @@ make_world()
 	done < <("$top/qemu-test/memory-scan.py" --names)
 	install -m 755 "$top/qemu-test/memory-scan-guest.sh" "$machine/guest.sh"
 	install -m 755 "$top/qemu-test/memory-scan-provider.sh" "$machine/provider.sh"
-	cp "$build/reveal-$KVER/erot-reveal.ko" "$machine/"
+	[ -z "$reveal" ] || cp "$build/$reveal" "$machine/"
 	tar -C "$machine" --format=ustar -cf "$work/disk.tar" .
 	if [ -n "$image" ]; then
 		ln -s "$(realpath "$image")" "$work/image"
