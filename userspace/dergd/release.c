@@ -13,6 +13,7 @@
 #include "common/base64.h"
 #include "common/buf.h"
 #include "common/io.h"
+#include "dergd/problem.h"
 #include "dergd/release_checks.h"
 #include "dergd/unaccounted.h"
 #include "liberot/names.h"
@@ -211,22 +212,6 @@ static void record_refusal(struct release_case *c, const struct erot_error *why)
 		db_transaction(c->d->db, DB_SHARED, refusal_work, &r, NULL);
 }
 
-/* Failures of the DERG itself are no refusals. */
-static bool is_refusal(int ret)
-{
-	switch (ret) {
-	case -EIO:
-	case -ENOMEM:
-	case -EBUSY:
-	case -EINPROGRESS:
-	case -ECONNRESET:
-	case -EPROTO:
-		return false;
-	default:
-		return true;
-	}
-}
-
 /* Where the HSM fails because of what was decided meanwhile, that is what is said. */
 static int check_and_seal(struct release_case *c, struct erot_error *err)
 {
@@ -258,7 +243,8 @@ int derg_release(struct derg *d, const struct derg_release_request *in, uint64_t
 		ret = check_and_seal(&c, &why);
 		if (!ret && !c.again)
 			ret = db_transaction(d->db, DB_RESUME | DB_SHARED, release_work, &c, &why);
-		if (ret && is_refusal(ret))
+		/* what the DERG itself failed in says nothing about the receipt */
+		if (ret && !problem_is_ours(ret, why.code))
 			record_refusal(&c, &why);
 	}
 	if (!ret)
