@@ -139,6 +139,33 @@ static int insert(struct db *db, const struct release_case *c, const struct erot
 			      db_int(c->now), db_int(deadline)));
 }
 
+/*
+ * The entry may have a later time than ours, that of the entry before it, and it is this time that
+ * an audit holds against the receipt.
+ */
+static int record(struct db *db, const struct release_case *c, uint64_t *index,
+		  struct erot_error *err)
+{
+	json_t *json = make_record(c, &c->answer);
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	struct log_new entry = {
+		.kind = EROT_LOG_RELEASE,
+		.time = c->now,
+		.tenant = c->tenant,
+		.subject = c->r.digest,
+		.content = text,
+	};
+	int ret;
+
+	json_decref(json);
+	if (!text)
+		return erot_fail(err, ENOMEM, "no-memory", "log entry");
+	entry.len = strlen(text);
+	ret = log_append(db, &entry, index, err);
+	free(text);
+	return ret ?: erot_receipt_valid_at(&c->r, entry.time, err);
+}
+
 static int spend(struct db *db, struct release_case *c, struct erot_error *err)
 {
 	struct erot_buf quote = { 0 };
@@ -150,8 +177,7 @@ static int spend(struct db *db, struct release_case *c, struct erot_error *err)
 		erot_quote_pack(&c->in->quote, &quote);
 	ret = erot_buf_done(&quote, err);
 	if (!ret)
-		ret = derg_record_json(db, c->tenant, EROT_LOG_RELEASE, c->r.digest, c->now,
-				       make_record(c, &c->answer), &index, err);
+		ret = record(db, c, &index, err);
 	if (!ret)
 		ret = insert(db, c, &quote, index, err);
 	if (!ret && c->in->quote.attest_len)
