@@ -219,9 +219,17 @@ static const char *const version_2[] = {
 
 static const char *const version_2_end[] = { "DROP TABLE log_node", NULL };
 
+/* What is looked for in every request is found without a walk through all that ever was. */
+static const char *const version_3[] = {
+	"DROP INDEX challenge_expires",
+	"CREATE INDEX challenge_unused ON challenge (expires) WHERE used IS NULL",
+	NULL
+};
+
 static const struct db_step steps[DB_SCHEMA_VERSION] = {
 	{ version_1, NULL, NULL },
 	{ version_2, log_nodes_convert, version_2_end },
+	{ version_3, NULL, NULL },
 };
 
 /**

@@ -201,6 +201,79 @@ static void test_once(struct db *db)
 	}
 }
 
+/* ---- an older version, with a long history */
+
+struct plan {
+	const char *sql, *index;
+	bool used;
+};
+
+static int read_plan(struct db *db, void *ctx, struct erot_error *e)
+{
+	int column = !strcmp(backend, "sqlite") ? 3 : 0;
+	struct plan *p = ctx;
+	struct db_rows *rows;
+	const char *line;
+
+	p->used = false;
+	db_query(db, e, &rows, p->sql, DB_NO_ARGS);
+	while (db_next(rows)) {
+		line = db_get_text(rows, column);
+		p->used |= line && strstr(line, p->index);
+	}
+	return db_end(rows, e);
+}
+
+/* Does the database find the rows of a statement by this index? */
+static bool by_index(struct db *db, const char *sql, const char *index)
+{
+	struct plan p = { .index = index };
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s %s",
+		 !strcmp(backend, "sqlite") ? "EXPLAIN QUERY PLAN" : "EXPLAIN", sql);
+	p.sql = text;
+	if (db_transaction(db, 0, read_plan, &p, &err))
+		printf("# %s: %s\n", err.code, err.text);
+	return p.used;
+}
+
+#define HISTORY	20000
+
+/* Challenges that were used, all of them long ago, and one that was not. */
+static int make_history(struct db *db, void *ctx, struct erot_error *e)
+{
+	uint8_t id[32] = { 1 };
+	int ret = 0;
+	uint32_t i;
+
+	(void)ctx;
+	for (i = 1; i <= HISTORY && !ret; i++) {
+		memcpy(id + 4, &i, sizeof(i));
+		ret = db_run(db, e, NULL, "INSERT INTO challenge (challenge, tenant, machine, "
+			     "expires, used) SELECT $1, tenant, id, $2, $3 FROM machine",
+			     DB_ARGS(db_blob(id, sizeof(id)), db_int(i),
+				     i == HISTORY ? db_text(NULL) : db_int(1)));
+	}
+	return ret;
+}
+
+static void test_history(struct db *db)
+{
+	const char *count = !strcmp(backend, "sqlite") ? "SELECT count(*) FROM sqlite_schema" :
+		"SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+	int64_t objects = number(db, count);
+
+	tap_ok(!db_transaction(db, 0, make_history, NULL, &err), "%s: a history", backend);
+	make_version_2(db);
+	tap_ok(!db_schema(db, &err) &&
+	       number(db, "SELECT version FROM erot_schema") == DB_SCHEMA_VERSION &&
+	       number(db, count) == objects, "%s: version 2 is brought up to date", backend);
+	run(db, "ANALYZE");
+	tap_ok(by_index(db, "DELETE FROM challenge WHERE used IS NULL AND expires < 30000",
+			"challenge_unused"), "%s: unused challenges are found among all", backend);
+}
+
 static void test_backend(void)
 {
 	struct db *db;
@@ -212,6 +285,7 @@ static void test_backend(void)
 	test_increments(db);
 	test_spending(db);
 	test_once(db);
+	test_history(db);
 	db_close(db);
 }
 
