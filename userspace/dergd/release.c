@@ -122,21 +122,22 @@ static int insert(struct db *db, const struct release_case *c, const struct erot
 	ret = use_challenge(db, c, challenge, err);
 	if (ret)
 		return ret;
-	return db_run(db, err, NULL, "INSERT INTO release (receipt, tenant, machine, challenge, "
-		      "session_pk, boot_pk, host_state, attestation, reset_count, restart_count, "
-		      "answer, log_idx, created, deadline) "
-		      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-		      DB_ARGS(db_blob(c->r.digest, EROT_DIGEST_SIZE), db_text(c->tenant),
-			      db_blob(c->machine.id, EROT_DIGEST_SIZE),
-			      db_blob(challenge, sizeof(challenge)),
-			      db_blob(c->in->session_pk, EROT_KEY_SIZE),
-			      db_blob(c->in->state.boot_key, EROT_KEY_SIZE),
-			      db_int(c->in->state.host),
-			      db_blob(quote->data ?: (const uint8_t *)"", quote->len),
-			      tpm ? db_int(c->quote.reset_count) : none,
-			      tpm ? db_int(c->quote.restart_count) : none,
-			      db_blob(&c->answer, sizeof(c->answer)), db_int(index),
-			      db_int(c->now), db_int(deadline)));
+	ret = db_run(db, err, NULL, "INSERT INTO release (receipt, tenant, machine, challenge, "
+		     "session_pk, boot_pk, host_state, attestation, reset_count, restart_count, "
+		     "answer, log_idx, created, deadline) "
+		     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+		     DB_ARGS(db_blob(c->r.digest, EROT_DIGEST_SIZE), db_text(c->tenant),
+			     db_blob(c->machine.id, EROT_DIGEST_SIZE),
+			     db_blob(challenge, sizeof(challenge)),
+			     db_blob(c->in->session_pk, EROT_KEY_SIZE),
+			     db_blob(c->in->state.boot_key, EROT_KEY_SIZE),
+			     db_int(c->in->state.host),
+			     db_blob(quote->data ?: (const uint8_t *)"", quote->len),
+			     tpm ? db_int(c->quote.reset_count) : none,
+			     tpm ? db_int(c->quote.restart_count) : none,
+			     db_blob(&c->answer, sizeof(c->answer)), db_int(index),
+			     db_int(c->now), db_int(deadline)));
+	return ret ?: unaccounted_begin(db, c->tenant, c->machine.id, c->r.digest, deadline, err);
 }
 
 /*

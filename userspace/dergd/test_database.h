@@ -291,6 +291,10 @@ __attribute__((unused)) static void make_version_2(struct db *db)
 	static const char *const undo[] = {
 		"DROP INDEX challenge_unused",
 		"CREATE INDEX challenge_expires ON challenge (expires)",
+		"DROP TABLE open_launch",
+		"CREATE INDEX release_deadline ON release (deadline)",
+		"DROP INDEX unaccounted_machine",
+		"CREATE INDEX unaccounted_machine ON unaccounted (tenant, machine)",
 		"UPDATE erot_schema SET version = 2",
 	};
 	size_t i;

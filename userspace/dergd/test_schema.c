@@ -258,17 +258,62 @@ static int make_history(struct db *db, void *ctx, struct erot_error *e)
 	return ret;
 }
 
+/* Launches as the first one, of which one has not ended, and one is unaccounted. */
+static int make_launches(struct db *db, void *ctx, struct erot_error *e)
+{
+	static const char *const copies[] = {
+		"INSERT INTO statement (digest, tenant, machine, epoch, cms, created) "
+		"SELECT $1, tenant, machine, epoch, cms, created FROM statement LIMIT 1",
+		"INSERT INTO receipt (digest, statement, tenant, machine, epoch, order_cms, "
+		"order_cert, envelope, cms, not_before, not_after, ends, created) SELECT $1, $1, "
+		"tenant, machine, epoch, order_cms, order_cert, envelope, cms, not_before, "
+		"not_after, ends, created FROM receipt LIMIT 1",
+		"INSERT INTO challenge (challenge, tenant, machine, expires, used) "
+		"SELECT $1, tenant, machine, expires, 1 FROM challenge LIMIT 1",
+		"INSERT INTO log_entry (idx, stream, number, kind, entry, salt, content) "
+		"SELECT 100 + count(*), (SELECT stream FROM log_stream), 100 + count(*), 5, $1, "
+		"$1, $1 FROM log_entry",
+		"INSERT INTO release (receipt, tenant, machine, challenge, session_pk, boot_pk, "
+		"host_state, attestation, answer, log_idx, created, deadline) SELECT $1, tenant, "
+		"machine, $1, session_pk, boot_pk, host_state, attestation, answer, "
+		"(SELECT max(idx) FROM log_entry), created, 77 FROM release LIMIT 1",
+	};
+	uint8_t digest[32] = { 0 };
+	unsigned int i, launch;
+	int ret = 0;
+
+	(void)ctx;
+	for (launch = 2; launch < 4; launch++) {
+		digest[0] = (uint8_t)launch;
+		for (i = 0; i < sizeof(copies) / sizeof(copies[0]) && !ret; i++)
+			ret = db_run(db, e, NULL, copies[i], DB_ARGS(db_blob(digest, 32)));
+	}
+	return ret ?: db_run(db, e, NULL, "INSERT INTO unaccounted (receipt, tenant, machine, "
+			     "since) SELECT receipt, tenant, machine, 78 FROM release "
+			     "WHERE receipt = $1", DB_ARGS(db_blob(digest, 32)));
+}
+
 static void test_history(struct db *db)
 {
 	const char *count = !strcmp(backend, "sqlite") ? "SELECT count(*) FROM sqlite_schema" :
 		"SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
 	int64_t objects = number(db, count);
 
-	tap_ok(!db_transaction(db, 0, make_history, NULL, &err), "%s: a history", backend);
+	tap_ok(!db_transaction(db, 0, make_history, NULL, &err) &&
+	       !db_transaction(db, 0, make_launches, NULL, &err), "%s: a history", backend);
 	make_version_2(db);
 	tap_ok(!db_schema(db, &err) &&
 	       number(db, "SELECT version FROM erot_schema") == DB_SCHEMA_VERSION &&
 	       number(db, count) == objects, "%s: version 2 is brought up to date", backend);
+	tap_ok(number(db, "SELECT count(*) FROM release") == 3 &&
+	       number(db, "SELECT count(*) FROM open_launch") == 1 &&
+	       number(db, "SELECT count(*) FROM open_launch o JOIN release l "
+		      "ON l.receipt = o.receipt AND l.tenant = o.tenant AND "
+		      "l.machine = o.machine AND l.deadline = o.deadline "
+		      "LEFT JOIN ending e ON e.receipt = o.receipt "
+		      "LEFT JOIN unaccounted u ON u.receipt = o.receipt "
+		      "WHERE o.deadline = 77 AND e.receipt IS NULL AND u.receipt IS NULL") == 1,
+	       "%s: which knows the launch that has not ended", backend);
 	run(db, "ANALYZE");
 	tap_ok(by_index(db, "DELETE FROM challenge WHERE used IS NULL AND expires < 30000",
 			"challenge_unused"), "%s: unused challenges are found among all", backend);
