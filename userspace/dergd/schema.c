@@ -240,6 +240,10 @@ static const char *const version_3[] = {
 	"DROP INDEX release_deadline",
 	"DROP INDEX unaccounted_machine",
 	"CREATE INDEX unaccounted_machine ON unaccounted (tenant, machine, closed)",
+
+	/* enrolments that were not finished; and what may refer to a machine that is removed */
+	"CREATE INDEX machine_pending ON machine (tenant, secret_expires) WHERE state = 'pending'",
+	"CREATE INDEX challenge_machine ON challenge (tenant, machine)",
 	NULL
 };
 

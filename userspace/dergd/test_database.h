@@ -295,6 +295,8 @@ __attribute__((unused)) static void make_version_2(struct db *db)
 		"CREATE INDEX release_deadline ON release (deadline)",
 		"DROP INDEX unaccounted_machine",
 		"CREATE INDEX unaccounted_machine ON unaccounted (tenant, machine)",
+		"DROP INDEX machine_pending",
+		"DROP INDEX challenge_machine",
 		"UPDATE erot_schema SET version = 2",
 	};
 	size_t i;
