@@ -94,7 +94,7 @@ void db_close(struct db *db);
  */
 int db_schema(struct db *db, struct erot_error *err);
 
-#define DB_SCHEMA_VERSION	2
+#define DB_SCHEMA_VERSION	3
 
 /**
  * typedef db_work - what is done in a transaction

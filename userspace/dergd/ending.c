@@ -279,11 +279,8 @@ static int insert(struct db *db, const struct end_case *c, uint64_t index, struc
 				     db_blob(quote.data ?: (const uint8_t *)"", quote.len),
 				     db_blob(c->made.cms, c->made.cms_len), db_int(index),
 				     db_int(c->now)));
-	/* late evidence accounts for the launch as well as a reset does */
 	if (!ret)
-		ret = db_run(db, err, NULL, "UPDATE unaccounted SET closed = $2 "
-			     "WHERE receipt = $1 AND closed IS NULL",
-			     DB_ARGS(db_blob(c->r.digest, EROT_DIGEST_SIZE), db_int(c->now)));
+		ret = unaccounted_end(db, c->r.digest, c->now, err);
 	if (!ret && c->in->quote.attest_len && c->d->a->config.attested)
 		ret = unaccounted_close(db, c->tenant, c->machine.id, c->info.reset_count,
 					quote.data, quote.len, c->now, err);

@@ -23,6 +23,8 @@
 
 #define SECRET_SIZE	32
 #define SECRET_SECONDS	600
+#define KEEP_SECONDS	600	/* behind that, for a refusal that names the reason */
+#define PENDING_MAX	1000	/* enrolments of a tenant at one time */
 
 /**
  * struct enrolling - a request on its way into the database
@@ -54,6 +56,41 @@ static int check_software(struct db *db, const struct enrolling *e, struct erot_
 				       e->tenant);
 }
 
+/* Whoever begins enrolments without end fills nothing: what came of none of them goes. */
+static int remove_expired(struct db *db, const struct enrolling *e, struct erot_error *err)
+{
+	return db_run(db, err, NULL, "DELETE FROM machine "
+		      "WHERE tenant = $1 AND state = 'pending' AND secret_expires < $2 "
+		      "AND NOT EXISTS (SELECT 1 FROM statement x WHERE x.tenant = $1 "
+		      "AND x.machine = machine.id) "
+		      "AND NOT EXISTS (SELECT 1 FROM receipt x WHERE x.tenant = $1 "
+		      "AND x.machine = machine.id) "
+		      "AND NOT EXISTS (SELECT 1 FROM challenge x WHERE x.tenant = $1 "
+		      "AND x.machine = machine.id) "
+		      "AND NOT EXISTS (SELECT 1 FROM release x WHERE x.tenant = $1 "
+		      "AND x.machine = machine.id)",
+		      DB_ARGS(db_text(e->tenant), db_int((int64_t)e->now - KEEP_SECONDS)));
+}
+
+static int check_room(struct db *db, const struct enrolling *e, struct erot_error *err)
+{
+	struct db_rows *rows;
+	int64_t pending = 0;
+	int ret;
+
+	db_query(db, err, &rows, "SELECT count(*) FROM machine "
+		 "WHERE tenant = $1 AND state = 'pending' AND secret_expires >= $2",
+		 DB_ARGS(db_text(e->tenant), db_int((int64_t)e->now - KEEP_SECONDS)));
+	if (db_next(rows))
+		pending = db_get_int(rows, 0);
+	ret = db_end(rows, err);
+	if (!ret && pending >= PENDING_MAX)
+		ret = erot_fail(err, EAGAIN, "enrolment-busy",
+				"tenant %s has %d enrolments that are not finished", e->tenant,
+				PENDING_MAX);
+	return ret;
+}
+
 static int enrol_work(struct db *db, void *ctx, struct erot_error *err)
 {
 	const struct enrolling *e = ctx;
@@ -64,6 +101,8 @@ static int enrol_work(struct db *db, void *ctx, struct erot_error *err)
 	ret = tenant_check(db, e->tenant, err);
 	if (!ret && in->spki)
 		ret = check_software(db, e, err);
+	if (!ret)
+		ret = remove_expired(db, e, err);
 	if (ret)
 		return ret;
 	ret = machine_load(db, e->tenant, e->id, &m, err);
@@ -71,7 +110,9 @@ static int enrol_work(struct db *db, void *ctx, struct erot_error *err)
 		return erot_fail(err, EPERM, "machine-revoked", "this machine was revoked");
 	if (!ret && m.state == MACHINE_ENROLLED)
 		return erot_fail(err, EEXIST, "machine-enrolled", "this machine is enrolled");
-	if (ret && ret != -ENOENT)
+	if (ret == -ENOENT)
+		ret = check_room(db, e, err);
+	if (ret)
 		return ret;
 	return db_run(db, err, NULL, "INSERT INTO machine (tenant, id, state, software, spki, "
 		      "ak_public, ek_cert, secret, secret_expires, created) "

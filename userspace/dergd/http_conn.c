@@ -10,6 +10,7 @@
 
 #define TICK_NS		250000000ULL
 #define SECOND_NS	1000000000ULL
+#define ADDRESS_SHARE	4	/* of the memory for bodies: a fourth */
 
 uint64_t http_now_ns(void)
 {
@@ -115,14 +116,44 @@ void http_conns_limits(struct http_conns *c, const struct settings *s)
 	pthread_mutex_unlock(&c->lock);
 }
 
-unsigned int http_conns_body_memory(struct http_conns *c)
+/**
+ * http_conn_body() - more of a body is there
+ * @c: connections
+ * @conn: that it came by
+ * @len: bytes more
+ *
+ * All of them have one limit, and each address a quarter of it, so that none keeps all others from
+ * sending theirs; the only body of an address is not held against that.
+ *
+ * Return: false: over a limit. The bytes count in any case, until http_conn_body_done().
+ */
+bool http_conn_body(struct http_conns *c, struct http_conn *conn, size_t len)
 {
-	unsigned int n;
+	bool ok;
 
 	pthread_mutex_lock(&c->lock);
-	n = c->limits.max_body_memory;
+	c->body += len;
+	conn->from->body += len;
+	conn->body += len;
+	ok = c->body <= c->limits.max_body_memory &&
+	     (conn->from->body <= c->limits.max_body_memory / ADDRESS_SHARE ||
+	      conn->from->body == conn->body);
 	pthread_mutex_unlock(&c->lock);
-	return n;
+	metrics_change(c->metrics, METRICS_BODY_BYTES, (long long)len);
+	return ok;
+}
+
+void http_conn_body_done(struct http_conns *c, struct http_conn *conn)
+{
+	size_t len;
+
+	pthread_mutex_lock(&c->lock);
+	len = conn->body;
+	c->body -= len;
+	conn->from->body -= len;
+	conn->body = 0;
+	pthread_mutex_unlock(&c->lock);
+	metrics_change(c->metrics, METRICS_BODY_BYTES, -(long long)len);
 }
 
 /*
@@ -152,7 +183,7 @@ bool http_conns_admit(struct http_conns *c, const struct sockaddr *addr)
 	address_key(addr, key);
 	pthread_mutex_lock(&c->lock);
 	TAILQ_FOREACH(conn, &c->list, entry) {
-		same += !memcmp(conn->address, key, sizeof(key));
+		same += !memcmp(conn->from->key, key, sizeof(key));
 		going += conn->cut;
 	}
 	ok = same < c->limits.max_per_address && !c->draining;
@@ -163,19 +194,48 @@ bool http_conns_admit(struct http_conns *c, const struct sockaddr *addr)
 	return ok;
 }
 
+/* Shared with the connections from there that are open. Lock held; NULL without memory. */
+static struct http_address *address_get(struct http_conns *c, const uint8_t key[16])
+{
+	struct http_address *from = NULL;
+	struct http_conn *conn;
+
+	TAILQ_FOREACH(conn, &c->list, entry) {
+		if (!memcmp(conn->from->key, key, sizeof(conn->from->key))) {
+			from = conn->from;
+			break;
+		}
+	}
+	if (!from) {
+		from = calloc(1, sizeof(*from));
+		if (!from)
+			return NULL;
+		memcpy(from->key, key, sizeof(from->key));
+	}
+	from->users++;
+	return from;
+}
+
 /* Takes the reference to @tls; NULL without memory. */
 struct http_conn *http_conn_add(struct http_conns *c, int fd, const struct sockaddr *addr,
 				struct http_tls *tls)
 {
 	struct http_conn *conn = calloc(1, sizeof(*conn));
+	uint8_t key[16] = { 0 };
 
 	if (!conn)
 		return NULL;
 	conn->fd = fd;
 	conn->tls = tls;
 	if (addr)
-		address_key(addr, conn->address);
+		address_key(addr, key);
 	pthread_mutex_lock(&c->lock);
+	conn->from = address_get(c, key);
+	if (!conn->from) {
+		pthread_mutex_unlock(&c->lock);
+		free(conn);
+		return NULL;
+	}
 	conn->deadline = http_now_ns() + c->limits.header_timeout * SECOND_NS;
 	TAILQ_INSERT_TAIL(&c->list, conn, entry);
 	c->count++;
@@ -186,9 +246,12 @@ struct http_conn *http_conn_add(struct http_conns *c, int fd, const struct socka
 
 void http_conn_remove(struct http_conns *c, struct http_conn *conn)
 {
+	http_conn_body_done(c, conn);
 	pthread_mutex_lock(&c->lock);
 	TAILQ_REMOVE(&c->list, conn, entry);
 	c->count--;
+	if (!--conn->from->users)
+		free(conn->from);
 	pthread_cond_broadcast(&c->tick);
 	pthread_mutex_unlock(&c->lock);
 	metrics_change(c->metrics, METRICS_OPEN, -1);

@@ -48,10 +48,23 @@ int http_tls_peer(struct http_tls *tls, gnutls_session_t session,
 enum http_phase { HTTP_HEADER, HTTP_BODY, HTTP_WORK, HTTP_SEND };
 
 /**
+ * struct http_address - where connections come from; guarded by the lock of http_conns
+ * @key: IPv4 address as mapped IPv6, or the first 64 bits of an IPv6 one
+ * @users: its connections; without any it is freed
+ * @body: bytes of bodies in all of them
+ */
+struct http_address {
+	uint8_t key[16];
+	unsigned int users;
+	size_t body;
+};
+
+/**
  * struct http_conn - one TCP connection
  * @entry: in http_conns.list; guarded by its lock, as are the fields down to @cut
  * @fd: of it; valid while the connection is in the list
- * @address: IPv4 address as mapped IPv6, or the first 64 bits of an IPv6 one
+ * @from: its peer, shared with the other connections from there
+ * @body: bytes held of the body that is read or worked on
  * @phase: see above
  * @deadline: of @phase, CLOCK_MONOTONIC in ns; 0: none
  * @cut: was shut down
@@ -60,7 +73,8 @@ enum http_phase { HTTP_HEADER, HTTP_BODY, HTTP_WORK, HTTP_SEND };
 struct http_conn {
 	TAILQ_ENTRY(http_conn) entry;
 	int fd;
-	uint8_t address[16];
+	struct http_address *from;
+	size_t body;
 	enum http_phase phase;
 	uint64_t deadline;
 	bool cut;
@@ -80,6 +94,7 @@ struct http_conns {
 	pthread_cond_t tick;		/* wakes the watch, and whoever waits for the drain */
 	TAILQ_HEAD(http_conn_list, http_conn) list;
 	size_t count;
+	size_t body;			/* bytes of the bodies of all of them */
 	struct http_limits limits;
 	bool draining;			/* idle connections are ended */
 	bool stop;			/* of the watch */
@@ -94,11 +109,12 @@ uint64_t http_now_ns(void);
 int http_conns_start(struct http_conns *c, struct metrics *metrics, struct erot_error *err);
 void http_conns_stop(struct http_conns *c);
 void http_conns_limits(struct http_conns *c, const struct settings *settings);
-unsigned int http_conns_body_memory(struct http_conns *c);
 bool http_conns_admit(struct http_conns *c, const struct sockaddr *addr);
 struct http_conn *http_conn_add(struct http_conns *c, int fd, const struct sockaddr *addr,
 				struct http_tls *tls);
 void http_conn_remove(struct http_conns *c, struct http_conn *conn);
+bool http_conn_body(struct http_conns *c, struct http_conn *conn, size_t len);
+void http_conn_body_done(struct http_conns *c, struct http_conn *conn);
 void http_conn_phase(struct http_conns *c, struct http_conn *conn, enum http_phase phase);
 bool http_conns_drain(struct http_conns *c, unsigned int seconds);
 
@@ -138,7 +154,6 @@ struct http_server {
 	int listener;
 	struct http_conns conns;
 	struct http_pool pool;
-	atomic_size_t body_memory;	/* in all bodies that are being read */
 	atomic_bool stopping;		/* answers end their connections */
 	atomic_bool cancelled;		/* the time to finish is over: no handler begins */
 	pthread_mutex_t tls_lock;	/* guards @tls, not what it points to */
@@ -176,7 +191,6 @@ void http_request_completed(void *ctx, struct MHD_Connection *connection, void *
  * @body: received so far
  * @body_len: bytes of it
  * @body_size: that were announced
- * @body_held: counted in http_server.body_memory
  * @allow: methods of the path
  * @ret: 0 or a negative errno
  * @err: with it
@@ -194,7 +208,7 @@ struct http_request {
 	char *target;
 	bool head, options, refused, submitted, answered;
 	uint8_t *body;
-	size_t body_len, body_size, body_held;
+	size_t body_len, body_size;
 	char method[16];
 	char allow[ROUTE_ALLOW_MAX];
 	int ret;

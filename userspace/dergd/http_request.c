@@ -95,9 +95,7 @@ static bool submit(struct http_request *r)
 
 static void drop_body(struct http_request *r)
 {
-	atomic_fetch_sub(&r->server->body_memory, r->body_held);
-	metrics_change(r->server->metrics, METRICS_BODY_BYTES, -(long long)r->body_held);
-	r->body_held = 0;
+	http_conn_body_done(&r->server->conns, r->conn);
 	erot_wipe_free(r->body, r->body ? r->body_size : 0);
 	r->body = NULL;
 }
@@ -112,8 +110,6 @@ static void refuse(struct http_request *r, int ret)
 /* Return: false: the peer sends more than it announced, which the library should have seen. */
 static bool take_body(struct http_request *r, const char *data, size_t len)
 {
-	struct http_server *s = r->server;
-
 	if (len > r->body_size - r->body_len)
 		return false;
 	r->body_len += len;
@@ -121,10 +117,7 @@ static bool take_body(struct http_request *r, const char *data, size_t len)
 		return true;
 	if (!r->body)
 		r->body = malloc(r->body_size);
-	r->body_held += len;
-	metrics_change(s->metrics, METRICS_BODY_BYTES, (long long)len);
-	if (atomic_fetch_add(&s->body_memory, len) + len > http_conns_body_memory(&s->conns) ||
-	    !r->body)
+	if (!http_conn_body(&r->server->conns, r->conn, len) || !r->body)
 		refuse(r, erot_fail(&r->err, EAGAIN, "busy", "too many bodies are being read"));
 	else
 		memcpy(r->body + r->body_len - len, data, len);

@@ -58,7 +58,13 @@ static int make_entry(struct db *db, const struct log_new *new, struct erot_log_
 			       "entry of the log") : 0;
 }
 
-int log_append(struct db *db, const struct log_new *new, uint64_t *index, struct erot_error *err)
+/* Two entries in their order have their times in that order, whoever wrote them. */
+static uint64_t time_after(uint64_t last, uint64_t now)
+{
+	return last > now && last - now <= LOG_AHEAD_MAX ? last : now;
+}
+
+int log_append(struct db *db, struct log_new *new, uint64_t *index, struct erot_error *err)
 {
 	uint8_t salt[EROT_LOG_SALT_SIZE], leaf[EROT_DIGEST_SIZE];
 	struct erot_log_entry_info info;
@@ -67,8 +73,10 @@ int log_append(struct db *db, const struct log_new *new, uint64_t *index, struct
 	int ret;
 
 	ret = log_nodes_head(db, &head, err);
-	if (!ret)
-		ret = make_entry(db, new, &entry, salt, leaf, &info, err);
+	if (ret)
+		return ret;
+	new->time = time_after(head.time, new->time);
+	ret = make_entry(db, new, &entry, salt, leaf, &info, err);
 	if (ret)
 		return ret;
 	*index = head.size;

@@ -33,6 +33,9 @@
 typedef int (*log_sign)(void *ctx, const void *text, size_t len, uint8_t sig[64],
 			struct erot_error *err);
 
+/* Seconds that the clock may have been ahead; what was further is not waited for. */
+#define LOG_AHEAD_MAX	86400
+
 struct log;
 
 /**
@@ -63,7 +66,7 @@ int log_stream(struct db *db, uint8_t stream[EROT_DIGEST_SIZE], struct erot_erro
 /**
  * struct log_new - an entry to be
  * @kind:    enum erot_log_kind
- * @time:    seconds since 1970
+ * @time:    seconds since 1970; log_append() makes it that of the entry
  * @tenant:  name, or NULL: the provider's own
  * @subject: digest that it can be found by (receipt, statement, machine), or NULL
  * @content: what the commitment covers
@@ -85,9 +88,16 @@ struct log_new {
  * @index: filled: its place in the log; valid once the transaction has committed
  * @err:   "log-tenant": no such tenant
  *
+ * Time in the log does not go back, as an audit demands: where the clock was set back, or another
+ * process with one that is ahead has written last, the entry has the time of the one before it.
+ *
+ * A clock that was ahead for more than LOG_AHEAD_MAX is not followed: one that once was in another
+ * century would make every receipt expired for good. Launches of the time when it is set right then
+ * fail their audit, and no later ones.
+ *
  * Return: 0 or a negative errno.
  */
-int log_append(struct db *db, const struct log_new *new, uint64_t *index,
+int log_append(struct db *db, struct log_new *new, uint64_t *index,
 	       struct erot_error *err);
 
 /**

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* See log_nodes.h. */
+#include <endian.h>
 #include <errno.h>
+#include <linux/erot_format.h>
 
 #include "dergd/log_nodes.h"
 
@@ -73,6 +75,20 @@ static bool take(struct db_rows *rows, int column, unsigned int leaves, struct l
 	return true;
 }
 
+/* When the last entry was made: the row is there, or the log is damaged. */
+static bool take_time(struct db_rows *rows, int column, struct log_head *h)
+{
+	struct erot_log_entry entry;
+
+	if (!h->size)
+		return true;
+	if (db_is_null(rows, column))
+		return false;
+	db_get_copy(rows, column, &entry, sizeof(entry));
+	h->time = le64toh(entry.time);
+	return true;
+}
+
 int log_nodes_head(struct db *db, struct log_head *h, struct erot_error *err)
 {
 	struct db_rows *rows;
@@ -82,8 +98,9 @@ int log_nodes_head(struct db *db, struct log_head *h, struct erot_error *err)
 	int ret;
 
 	memset(h, 0, sizeof(*h));
-	db_query(db, err, &rows, "SELECT h.size, h.peaks, s.hashes FROM log_head h "
-		 "LEFT JOIN log_subtree s ON s.node = h.size / 16", DB_NO_ARGS);
+	db_query(db, err, &rows, "SELECT h.size, h.peaks, s.hashes, e.entry FROM log_head h "
+		 "LEFT JOIN log_subtree s ON s.node = h.size / 16 "
+		 "LEFT JOIN log_entry e ON e.idx = h.size - 1 WHERE h.one = 1", DB_NO_ARGS);
 	found = db_next(rows);
 	if (found) {
 		h->size = (uint64_t)db_get_int(rows, 0);
@@ -94,7 +111,8 @@ int log_nodes_head(struct db *db, struct log_head *h, struct erot_error *err)
 		else
 			found = false;
 		h->edge[0].key = row_of(EROT_TLOG_NODE(0, h->size));
-		found = found && take(rows, 2, h->size % LOG_SUBTREE_WIDTH, &h->edge[0]);
+		found = found && take(rows, 2, h->size % LOG_SUBTREE_WIDTH, &h->edge[0]) &&
+			take_time(rows, 3, h);
 	}
 	ret = db_end(rows, err);
 	if (!ret && !found)

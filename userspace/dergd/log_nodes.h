@@ -41,12 +41,14 @@ struct log_subtree {
 /**
  * struct log_head - of the tree
  * @size:  entries
+ * @time:  of the last one, seconds since 1970; 0: there is none
  * @count: peaks, as many as @size has bits
  * @peaks: roots of its complete subtrees, largest first
  * @edge:  where the next node goes, of each level of subtrees
  */
 struct log_head {
 	uint64_t size;
+	uint64_t time;
 	unsigned int count;
 	uint8_t peaks[64][EROT_DIGEST_SIZE];
 	struct log_subtree edge[LOG_SUBTREE_LEVELS];

@@ -103,7 +103,7 @@ struct enrol_answer {
 /**
  * machine_enrol() - begin an enrolment
  * @err: in this order: "tenant-unknown", TPM: "ek-..." "ak-..."; software: "hwkey", "policy-none",
- *	 "software-key"; then "machine-revoked", "machine-enrolled"
+ *	 "software-key"; then "machine-revoked", "machine-enrolled", "enrolment-busy"
  *
  * Return: 0 or a negative errno.
  */

@@ -16,12 +16,13 @@ static const struct {
 	{ "header-size", 431 },
 	{ "busy", 503 },
 	{ "stopping", 503 },
+	{ "no-memory", 503 },
 	{ "db-busy", 503 },
 	{ "db-outcome-unknown", 503 },
 };
 
 /* Whatever their errno: not the request's fault. */
-static const char *const own_faults[] = { "db-", "hsm-", "crypto", "secret-memory" };
+static const char *const own_faults[] = { "db-", "hsm-", "msg-", "crypto", "secret-memory" };
 
 static const struct {
 	int num;
@@ -50,6 +51,11 @@ unsigned int problem_status(int ret, const char *code)
 		if (by_errno[i].num == -ret)
 			return by_errno[i].status;
 	return 500;
+}
+
+bool problem_is_ours(int ret, const char *code)
+{
+	return problem_status(ret, code) >= 500;
 }
 
 json_t *problem_json(unsigned int status, const struct erot_error *err)

@@ -4,6 +4,7 @@
 #define DERGD_PROBLEM_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "common/error.h"
 
@@ -17,6 +18,16 @@
  * By the code where the table has it, otherwise by the errno; 500 for what is nobody's request.
  */
 unsigned int problem_status(int ret, const char *code);
+
+/**
+ * problem_is_ours() - did the service fail, whatever the request?
+ * @ret: negative errno that came with it
+ * @code: its stable code
+ *
+ * What has a status from 500 on says nothing about the request and what it is for: it is no
+ * refusal, and the same request may be granted later.
+ */
+bool problem_is_ours(int ret, const char *code);
 
 /**
  * problem_json() - {type, title, status, detail, code, expected?, actual?}

@@ -13,6 +13,7 @@
 #include "common/base64.h"
 #include "common/buf.h"
 #include "common/io.h"
+#include "dergd/problem.h"
 #include "dergd/release_checks.h"
 #include "dergd/unaccounted.h"
 #include "liberot/names.h"
@@ -121,21 +122,49 @@ static int insert(struct db *db, const struct release_case *c, const struct erot
 	ret = use_challenge(db, c, challenge, err);
 	if (ret)
 		return ret;
-	return db_run(db, err, NULL, "INSERT INTO release (receipt, tenant, machine, challenge, "
-		      "session_pk, boot_pk, host_state, attestation, reset_count, restart_count, "
-		      "answer, log_idx, created, deadline) "
-		      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-		      DB_ARGS(db_blob(c->r.digest, EROT_DIGEST_SIZE), db_text(c->tenant),
-			      db_blob(c->machine.id, EROT_DIGEST_SIZE),
-			      db_blob(challenge, sizeof(challenge)),
-			      db_blob(c->in->session_pk, EROT_KEY_SIZE),
-			      db_blob(c->in->state.boot_key, EROT_KEY_SIZE),
-			      db_int(c->in->state.host),
-			      db_blob(quote->data ?: (const uint8_t *)"", quote->len),
-			      tpm ? db_int(c->quote.reset_count) : none,
-			      tpm ? db_int(c->quote.restart_count) : none,
-			      db_blob(&c->answer, sizeof(c->answer)), db_int(index),
-			      db_int(c->now), db_int(deadline)));
+	ret = db_run(db, err, NULL, "INSERT INTO release (receipt, tenant, machine, challenge, "
+		     "session_pk, boot_pk, host_state, attestation, reset_count, restart_count, "
+		     "answer, log_idx, created, deadline) "
+		     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+		     DB_ARGS(db_blob(c->r.digest, EROT_DIGEST_SIZE), db_text(c->tenant),
+			     db_blob(c->machine.id, EROT_DIGEST_SIZE),
+			     db_blob(challenge, sizeof(challenge)),
+			     db_blob(c->in->session_pk, EROT_KEY_SIZE),
+			     db_blob(c->in->state.boot_key, EROT_KEY_SIZE),
+			     db_int(c->in->state.host),
+			     db_blob(quote->data ?: (const uint8_t *)"", quote->len),
+			     tpm ? db_int(c->quote.reset_count) : none,
+			     tpm ? db_int(c->quote.restart_count) : none,
+			     db_blob(&c->answer, sizeof(c->answer)), db_int(index),
+			     db_int(c->now), db_int(deadline)));
+	return ret ?: unaccounted_begin(db, c->tenant, c->machine.id, c->r.digest, deadline, err);
+}
+
+/*
+ * The entry may have a later time than ours, that of the entry before it, and it is this time that
+ * an audit holds against the receipt.
+ */
+static int record(struct db *db, const struct release_case *c, uint64_t *index,
+		  struct erot_error *err)
+{
+	json_t *json = make_record(c, &c->answer);
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	struct log_new entry = {
+		.kind = EROT_LOG_RELEASE,
+		.time = c->now,
+		.tenant = c->tenant,
+		.subject = c->r.digest,
+		.content = text,
+	};
+	int ret;
+
+	json_decref(json);
+	if (!text)
+		return erot_fail(err, ENOMEM, "no-memory", "log entry");
+	entry.len = strlen(text);
+	ret = log_append(db, &entry, index, err);
+	free(text);
+	return ret ?: erot_receipt_valid_at(&c->r, entry.time, err);
 }
 
 static int spend(struct db *db, struct release_case *c, struct erot_error *err)
@@ -149,8 +178,7 @@ static int spend(struct db *db, struct release_case *c, struct erot_error *err)
 		erot_quote_pack(&c->in->quote, &quote);
 	ret = erot_buf_done(&quote, err);
 	if (!ret)
-		ret = derg_record_json(db, c->tenant, EROT_LOG_RELEASE, c->r.digest, c->now,
-				       make_record(c, &c->answer), &index, err);
+		ret = record(db, c, &index, err);
 	if (!ret)
 		ret = insert(db, c, &quote, index, err);
 	if (!ret && c->in->quote.attest_len)
@@ -211,22 +239,6 @@ static void record_refusal(struct release_case *c, const struct erot_error *why)
 		db_transaction(c->d->db, DB_SHARED, refusal_work, &r, NULL);
 }
 
-/* Failures of the DERG itself are no refusals. */
-static bool is_refusal(int ret)
-{
-	switch (ret) {
-	case -EIO:
-	case -ENOMEM:
-	case -EBUSY:
-	case -EINPROGRESS:
-	case -ECONNRESET:
-	case -EPROTO:
-		return false;
-	default:
-		return true;
-	}
-}
-
 /* Where the HSM fails because of what was decided meanwhile, that is what is said. */
 static int check_and_seal(struct release_case *c, struct erot_error *err)
 {
@@ -258,7 +270,8 @@ int derg_release(struct derg *d, const struct derg_release_request *in, uint64_t
 		ret = check_and_seal(&c, &why);
 		if (!ret && !c.again)
 			ret = db_transaction(d->db, DB_RESUME | DB_SHARED, release_work, &c, &why);
-		if (ret && is_refusal(ret))
+		/* what the DERG itself failed in says nothing about the receipt */
+		if (ret && !problem_is_ours(ret, why.code))
 			record_refusal(&c, &why);
 	}
 	if (!ret)

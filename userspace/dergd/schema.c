@@ -219,9 +219,38 @@ static const char *const version_2[] = {
 
 static const char *const version_2_end[] = { "DROP TABLE log_node", NULL };
 
+/* What is looked for in every request is found without a walk through all that ever was. */
+static const char *const version_3[] = {
+	"DROP INDEX challenge_expires",
+	"CREATE INDEX challenge_unused ON challenge (expires) WHERE used IS NULL",
+
+	/* releases without an end, until they have one or are in unaccounted */
+	"CREATE TABLE open_launch ("
+	" receipt BLOB PRIMARY KEY REFERENCES release (receipt),"
+	" tenant TEXT NOT NULL,"
+	" machine BLOB NOT NULL,"
+	" deadline INTEGER NOT NULL) STRICT",
+	"INSERT INTO open_launch (receipt, tenant, machine, deadline)"
+	" SELECT l.receipt, l.tenant, l.machine, l.deadline FROM release l"
+	" LEFT JOIN ending e ON e.receipt = l.receipt"
+	" LEFT JOIN unaccounted u ON u.receipt = l.receipt"
+	" WHERE e.receipt IS NULL AND u.receipt IS NULL",
+	"CREATE INDEX open_launch_deadline ON open_launch (deadline)",
+	"CREATE INDEX open_launch_machine ON open_launch (tenant, machine, deadline)",
+	"DROP INDEX release_deadline",
+	"DROP INDEX unaccounted_machine",
+	"CREATE INDEX unaccounted_machine ON unaccounted (tenant, machine, closed)",
+
+	/* enrolments that were not finished; and what may refer to a machine that is removed */
+	"CREATE INDEX machine_pending ON machine (tenant, secret_expires) WHERE state = 'pending'",
+	"CREATE INDEX challenge_machine ON challenge (tenant, machine)",
+	NULL
+};
+
 static const struct db_step steps[DB_SCHEMA_VERSION] = {
 	{ version_1, NULL, NULL },
 	{ version_2, log_nodes_convert, version_2_end },
+	{ version_3, NULL, NULL },
 };
 
 /**

@@ -29,7 +29,7 @@
  * @max_per_address: connections of one IPv4 address or IPv6 /64
  * @max_header: bytes of a request's line and header together
  * @max_queue: requests that wait for a worker
- * @max_body_memory: bytes of all bodies being read together
+ * @max_body_memory: bytes of all bodies being read together; one address has a quarter of it
  *
  * @header_timeout: seconds from the connection (TLS included) to the end of the first header
  * @body_timeout: seconds from the header's end to the body's

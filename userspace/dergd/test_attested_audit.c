@@ -349,6 +349,40 @@ static void test_history(void)
 	tap_ok(!audit(good, &in, &s) && !s.ret[check_of("history")],
 	       "the same checkpoint again is no contradiction");
 }
+
+/* ---- clocks of the provider */
+
+/* A DERG whose clock is behind takes up what another one began: the log's times do not go back. */
+static void test_clocks(void)
+{
+	struct erot_audit_input in = { .cert = input.cert };
+	struct erot_release release;
+	struct launch l, late;
+	struct seen s;
+	json_t *b;
+
+	launch_order(&l, "audit", &two);
+	must(launch_ask_receipt(&l, now - 100, now + 100));
+	launch_session(&l);
+	launch_challenge(&l);
+	launch_quote(&l);
+	launch_run(&l, now - 50);
+	b = bundle_of(&l);
+	tap_ok(!audit(b, &in, &s), "a clock that went back spoils no audit");
+	json_decref(b);
+	launch_order(&late, "audit", &two);
+	must(launch_ask_receipt(&late, now - 100, now - 20));
+	launch_session(&late);
+	launch_challenge(&late);
+	launch_quote(&late);
+	tap_refused(launch_release(&late, now - 50, &release), EKEYEXPIRED, &err,
+		    "receipt-expired", "a receipt that has expired by the log's time");
+	tap_ok(!entries(EROT_LOG_RELEASE, late.r.digest) &&
+	       entries(EROT_LOG_REFUSAL, late.r.digest) == 1, "which would be found out later");
+	launch_free(&l);
+	launch_free(&late);
+}
+
 int main(void)
 {
 	audit_begin();
@@ -360,6 +394,7 @@ int main(void)
 	test_machine();
 	test_log();
 	test_history();
+	test_clocks();
 	audit_seen("bundle", "chain");
 	audit_end();
 	return tap_done();

@@ -2,6 +2,8 @@
 /* Ends of launches under attestation, and launches that nobody accounts for. */
 #include "dergd/test_attested.h"
 
+#include <pthread.h>
+
 #include "dergd/unaccounted.h"
 
 static struct box one, two;
@@ -149,6 +151,13 @@ static unsigned int sweep(uint64_t when)
 	return n;
 }
 
+/* What a sweep has to look at. */
+static int64_t open_launches(const struct launch *l)
+{
+	return query("SELECT count(*) FROM open_launch WHERE receipt = $1",
+		     DB_ARGS(db_blob(l->r.digest, EROT_DIGEST_SIZE)));
+}
+
 static bool state_is(const struct launch *l, uint64_t when, const char *state)
 {
 	struct derg_receipt_state s;
@@ -178,10 +187,12 @@ static void test_late(void)
 	launch_begin(&l, "late", sk);
 	deadline = deadline_of(&l);
 	tap_ok(deadline == now + 300 + 60 + 600, "valid, run, report: then it is due");
-	tap_ok(!sweep(deadline) && state_is(&l, deadline, "released"), "not before");
+	tap_ok(!sweep(deadline) && state_is(&l, deadline, "released") && open_launches(&l) == 1,
+	       "not before");
 	tap_ok(sweep(deadline + 1) == 1 && state_is(&l, deadline + 1, "unaccounted") &&
 	       entries(EROT_LOG_UNACCOUNTED, l.r.digest) == 1, "unaccounted, and in the log");
-	tap_ok(!sweep(deadline + 2) && entries(EROT_LOG_UNACCOUNTED, l.r.digest) == 1, "once");
+	tap_ok(!sweep(deadline + 2) && entries(EROT_LOG_UNACCOUNTED, l.r.digest) == 1 &&
+	       !open_launches(&l), "once");
 	end_make(&e, &l, sk);
 	tap_ok(!end(&e, deadline + 3) && state_is(&l, deadline + 3, "ended"),
 	       "its evidence may come late");
@@ -232,6 +243,80 @@ static void test_withheld(void)
 	now = before;
 }
 
+/* ---- and what a sweep does to others */
+
+/**
+ * struct writer - whom all other writers wait for
+ * @late: nobody let it go
+ */
+struct writer {
+	struct derg d;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	bool reached, open, late;
+};
+
+static int write_work(struct db *db, void *ctx, struct erot_error *e)
+{
+	struct writer *w = ctx;
+	struct timespec until;
+
+	(void)db;
+	(void)e;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 5;
+	pthread_mutex_lock(&w->lock);
+	w->reached = true;
+	pthread_cond_broadcast(&w->change);
+	while (!w->open && !w->late)
+		w->late = pthread_cond_timedwait(&w->change, &w->lock, &until);
+	pthread_mutex_unlock(&w->lock);
+	return 0;
+}
+
+static void *write_on(void *ctx)
+{
+	struct writer *w = ctx;
+	struct erot_error e;
+
+	db_transaction(w->d.db, 0, write_work, w, &e);
+	return NULL;
+}
+
+/* A launch that ends leaves nothing to look at, and a sweep with nothing to do is no writer. */
+static void test_idle(void)
+{
+	struct writer w = { .lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER };
+	uint8_t sk[EROT_KEY_SIZE];
+	pthread_t thread;
+	struct launch l;
+	unsigned int n;
+	struct end e;
+
+	make_tenant("idle");
+	learn_default("idle", &one);
+	enrol("idle", &one);
+	launch_begin(&l, "idle", sk);
+	end_make(&e, &l, sk);
+	tap_ok(open_launches(&l) == 1 && !end(&e, now) && !open_launches(&l), "an end in time");
+	launch_free(&l);
+	must(derg_open(&w.d, &authority, &err));
+	if (pthread_create(&thread, NULL, write_on, &w))
+		test_die("thread");
+	pthread_mutex_lock(&w.lock);
+	while (!w.reached)
+		pthread_cond_wait(&w.change, &w.lock);
+	pthread_mutex_unlock(&w.lock);
+	n = sweep(now);
+	pthread_mutex_lock(&w.lock);
+	tap_ok(!n && !w.late, "a sweep that finds nothing waits for no writer");
+	w.open = true;
+	pthread_cond_broadcast(&w.change);
+	pthread_mutex_unlock(&w.lock);
+	pthread_join(thread, NULL);
+	derg_close(&w.d);
+}
+
 int main(void)
 {
 	test_begin();
@@ -239,7 +324,8 @@ int main(void)
 	box_make(&one, "one", "maker");
 	box_make(&two, "two", "maker");
 	derg_begin("maker", NULL);
-	test_late();		/* first: a sweep counts what all of them have left */
+	test_idle();
+	test_late();		/* early: a sweep counts what all of them have left */
 	test_withheld();
 	test_evidence();
 	test_quotes();

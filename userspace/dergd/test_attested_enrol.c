@@ -194,6 +194,68 @@ static void test_software(void)
 	EVP_PKEY_free(other);
 }
 
+/* ---- enrolments that nobody finishes */
+
+#define PENDING_MAX	1000
+
+static int64_t pending(const char *tenant)
+{
+	return query("SELECT count(*) FROM machine WHERE tenant = $1 AND state = 'pending'",
+		     DB_ARGS(db_text(tenant)));
+}
+
+/* As anybody can make them, with one certificate and one key after another. */
+static void fill(const char *tenant, int64_t count)
+{
+	query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) "
+	      "INSERT INTO machine (tenant, id, state, software, spki, secret, secret_expires, "
+	      "created) SELECT $1, randomblob(32), 'pending', 0, x'00', randomblob(32), $3, $4 "
+	      "FROM n RETURNING 1",
+	      DB_ARGS(db_text(tenant), db_int(count), db_int((int64_t)now + 600),
+		      db_int((int64_t)now)));
+}
+
+static void test_unfinished(void)
+{
+	uint8_t used[EROT_DIGEST_SIZE] = { 1 };
+	struct enrol_answer a, b;
+	uint64_t before = now;
+	uint8_t secret[32];
+	struct machine m;
+
+	make_tenant("unfinished");
+	make_tenant("neighbour");
+	fill("unfinished", PENDING_MAX - 1);
+	tap_ok(!begin("unfinished", &one, &a) && pending("unfinished") == PENDING_MAX,
+	       "the last enrolment that there is room for");
+	tap_refused(begin("unfinished", &two, &b), EAGAIN, &err, "enrolment-busy", "one more");
+	tap_ok(!begin("unfinished", &one, &a), "the last one may begin anew");
+	tap_ok(!begin("neighbour", &two, &b), "and another tenant has its own room");
+	must(box_activate(&one, &a, secret, &err));
+	tap_ok(!activate("unfinished", &a, secret, sizeof(secret), now) &&
+	       !begin("unfinished", &two, &b), "one that is finished makes room");
+	query("INSERT INTO challenge (challenge, tenant, machine, expires) SELECT $1, tenant, "
+	      "min(id), 1 FROM machine WHERE tenant = $2 AND state = 'pending' AND id <> $3 "
+	      "GROUP BY tenant RETURNING 1",
+	      DB_ARGS(db_blob(used, sizeof(used)), db_text("unfinished"),
+		      db_blob(b.id, sizeof(b.id))));
+	now += 1200;
+	tap_refused(begin("unfinished", &stranger, &a), EKEYREJECTED, &err, "ek-chain",
+		    "what is refused anyway");
+	tap_ok(!begin("unfinished", &two, &b) && pending("unfinished") == PENDING_MAX,
+	       "and an enrolment at the last second of all others remove nothing");
+	now++;
+	tap_ok(!begin("unfinished", &two, &b) && pending("unfinished") == 2,
+	       "then what nobody has finished is gone");
+	tap_ok(query("SELECT count(*) FROM machine m JOIN challenge c ON c.machine = m.id "
+		     "AND c.tenant = m.tenant WHERE c.challenge = $1",
+		     DB_ARGS(db_blob(used, sizeof(used)))) == 1, "but for what is referred to");
+	must(machine_get(&derg, "unfinished", one.id, &m, &err));
+	tap_ok(m.state == MACHINE_ENROLLED && pending("neighbour") == 1,
+	       "and what is enrolled, or another tenant's");
+	now = before;
+}
+
 int main(void)
 {
 	test_begin();
@@ -208,6 +270,7 @@ int main(void)
 	test_refused();
 	test_revoked();
 	test_software();
+	test_unfinished();
 	derg_end();
 	return tap_done();
 }

@@ -294,10 +294,10 @@ static void test_order(void)
 	REFUSED(EPERM, "receipt-spent");
 	memcpy(l.req.session_pk, key, sizeof(key));
 	launch_quote(&l);
-	SQL("UPDATE release SET deadline = 1 WHERE receipt = $1 RETURNING 1",
+	SQL("UPDATE open_launch SET deadline = 1 WHERE receipt = $1 RETURNING 1",
 	    DB_ARGS(db_blob(overdue.r.digest, 32)));
 	REFUSED(EPERM, "machine-unaccounted");
-	SQL("UPDATE release SET deadline = $2 WHERE receipt = $1 RETURNING 1",
+	SQL("UPDATE open_launch SET deadline = $2 WHERE receipt = $1 RETURNING 1",
 	    DB_ARGS(db_blob(overdue.r.digest, 32), db_int(now)));
 	tap_ok(!launch_release(&l, when, &release), "and then it is granted");
 	free(text);

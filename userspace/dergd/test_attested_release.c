@@ -2,6 +2,11 @@
 /* Releases: to the machine of the quote, to its module, once; every refusal has its code. */
 #include "dergd/test_attested.h"
 
+#include <poll.h>
+#include <signal.h>
+
+#include "dergd/problem.h"
+
 static struct box one, two;
 static struct erot_release release;
 
@@ -385,6 +390,47 @@ static void test_tenants(void)
 	launch_free(&m);
 }
 
+/* What broke in the DERG is not held against a receipt, and not said in the log for ever. */
+static void test_own_failures(void)
+{
+	static const struct {
+		int num;
+		const char *code;
+	} ours[] = {
+		{ EPIPE, "msg-peer-gone" }, { EBADMSG, "msg-fd" }, { EMSGSIZE, "msg-size" },
+		{ ENOSPC, "db-full" }, { EUCLEAN, "db-corrupt" }, { EINVAL, "db-constraint" },
+		{ EEXIST, "db-exists" }, { EBUSY, "db-busy" },
+		{ EINPROGRESS, "db-outcome-unknown" },
+		{ EACCES, "hsm-pin" }, { ENOENT, "hsm-key" }, { EOPNOTSUPP, "hsm-mechanism" },
+		{ ENOMEM, "no-memory" }, { EPERM, "secret-memory" }, { EIO, "crypto" },
+		{ ENOSPC, "log-full" }, { EUCLEAN, "log-rewritten" },
+	};
+	struct pollfd gone = { .events = POLLIN };
+	char root[EPOCH_ROOT_MAX];
+	struct epoch e = { .number = 1 };
+	struct launch l;
+	size_t i;
+
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		tap_ok(problem_is_ours(-ours[i].num, ours[i].code), "%s is the DERG's own",
+		       ours[i].code);
+	tap_ok(!problem_is_ours(-EPERM, "receipt-spent"), "receipt-spent is not");
+	launch_ready(&l, "failures", &one);
+	snprintf(e.tenant, sizeof(e.tenant), "failures");
+	epoch_root(&e, root);
+	must(hsm_destroy(&authority.hsm, root, &err));
+	tap_refused(launch_release(&l, now, &release), ENOENT, &err, "hsm-key",
+		    "a root that is gone");
+	tap_ok(!entries(EROT_LOG_REFUSAL, l.r.digest), "is not in the log");
+	kill(authority.hsm.pid, SIGKILL);
+	gone.fd = authority.hsm.sock;
+	poll(&gone, 1, 10000);
+	tap_refused(launch_release(&l, now, &release), EPIPE, &err, "msg-peer-gone",
+		    "a helper that is gone");
+	tap_ok(!entries(EROT_LOG_REFUSAL, l.r.digest), "is not in the log either");
+	launch_free(&l);
+}
+
 int main(void)
 {
 	test_begin();
@@ -402,6 +448,7 @@ int main(void)
 	test_stored_order();
 	test_pending();
 	test_tenants();
+	test_own_failures();	/* the last one: the HSM's helper is gone */
 	derg_end();
 	return tap_done();
 }

@@ -285,4 +285,28 @@ __attribute__((unused)) static int64_t number(struct db *db, const char *sql)
 	return n.value;
 }
 
+/* Back to the tables of version 2, with all that is in them. */
+__attribute__((unused)) static void make_version_2(struct db *db)
+{
+	static const char *const undo[] = {
+		"DROP INDEX challenge_unused",
+		"CREATE INDEX challenge_expires ON challenge (expires)",
+		"DROP TABLE open_launch",
+		"CREATE INDEX release_deadline ON release (deadline)",
+		"DROP INDEX unaccounted_machine",
+		"CREATE INDEX unaccounted_machine ON unaccounted (tenant, machine)",
+		"DROP INDEX machine_pending",
+		"DROP INDEX challenge_machine",
+		"UPDATE erot_schema SET version = 2",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(undo) / sizeof(undo[0]); i++) {
+		if (run(db, undo[i])) {
+			printf("# %s: %s\n", err.code, err.text);
+			test_bail("version 2");
+		}
+	}
+}
+
 #endif

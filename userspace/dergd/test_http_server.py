@@ -111,14 +111,41 @@ def test_many():
     ok(s.stop() == 0, "a clean end")
 
 
+def test_share(s, head):
+    """One address that sends all it can is in nobody's way but its own."""
+    greedy = "127.0.8.3"
+    first = Conn(s, source=greedy)
+    first.send(head + "x" * 499999)
+    end = time.monotonic() + LIMIT
+    while s.metric("erot_body_bytes") != 499999 and time.monotonic() < end:
+        pass
+    more = Conn(s, source=greedy)
+    more.send(head + "x" * 499999)
+    end = time.monotonic() + 1
+    while s.metric("erot_body_bytes") != 2 * 499999 and time.monotonic() < end:
+        pass
+    with Conn(s, source="127.0.8.4") as c:
+        c.send(head.replace("500000", "400013") + '{"text":"' + "a" * 400002 + '"}')
+        ok(c.read().status == 200, "another address has room meanwhile")
+    more.send("x")
+    refused(more.read(), 503, "busy", "one address: more than its share")
+    more.sock.close()
+    first.send("x")
+    refused(first.read(), 400, "json-syntax", "the first body of the address is read")
+    first.sock.close()
+    end = time.monotonic() + LIMIT
+    while s.metric("erot_body_bytes") and time.monotonic() < end:
+        pass
+
+
 def test_memory():
-    """All bodies being read share one limit."""
+    """All bodies being read share one limit, of which one address has a quarter."""
     s = Server(max_body_memory=1 << 20)
     half = []
     head = ("POST /v1/big HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
             "Content-Length: 500000\r\n\r\n")
-    for _ in range(2):
-        c = Conn(s)
+    for i in range(2):
+        c = Conn(s, source=f"127.0.8.{1 + i}")
         c.send(head + "x" * 499999)
         half.append(c)
     end = time.monotonic() + LIMIT
@@ -134,6 +161,8 @@ def test_memory():
     a = request(s, "POST", "/v1/big", body='{"text":"' + "a" * 400000 + '"}')
     ok(a.status == 200, "room again")
     ok(s.metric("erot_body_bytes") == 0, "nothing is held for long")
+    test_share(s, head)
+    ok(s.metric("erot_body_bytes") == 0, "nothing is held in the end")
     ok(s.stop() == 0, "a clean end")
 
 

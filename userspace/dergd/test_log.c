@@ -186,6 +186,54 @@ static void test_tiles(struct db *db)
 	erot_buf_free(&part);
 }
 
+/* ---- clocks */
+
+/* An entry at @when, and the time that it got. */
+struct timed {
+	uint64_t when, got;
+};
+
+static int append_at(struct db *db, void *ctx, struct erot_error *e)
+{
+	struct timed *t = ctx;
+	struct log_new new = { .kind = EROT_LOG_RELEASE, .time = t->when, .tenant = "second",
+			       .content = "{}", .len = 2 };
+	struct erot_log_entry_info info;
+	struct log_record r;
+	uint64_t index;
+	int ret;
+
+	ret = log_append(db, &new, &index, e) ?: log_read(db, index, &r, e);
+	if (ret)
+		return ret;
+	ret = erot_log_entry_parse(&r.entry, sizeof(r.entry), &info, e);
+	t->got = info.time;
+	free(r.content);
+	return ret ?: new.time == t->got ? 0 : erot_fail(e, EINVAL, "test", "two times");
+}
+
+static uint64_t time_of(struct db *db, uint64_t when)
+{
+	struct timed t = { .when = when };
+
+	return db_transaction(db, 0, append_at, &t, &err) ? 0 : t.got;
+}
+
+/* Of a clock that was set back, or of several processes; the log's own time goes on. */
+static void test_clocks(struct db *db)
+{
+	const uint64_t t = 1800000000, far = t + 5 + LOG_AHEAD_MAX;
+
+	tap_ok(time_of(db, t) == t && time_of(db, t + 5) == t + 5, "%s: entries have their times",
+	       backend);
+	tap_ok(time_of(db, t - 30) == t + 5 && time_of(db, t + 4) == t + 5,
+	       "%s: none has one before that of the last", backend);
+	tap_ok(time_of(db, t + 6) == t + 6, "%s: until the clock has caught up", backend);
+	tap_ok(time_of(db, far) == far && time_of(db, t + 5) == far,
+	       "%s: a clock that was a day ahead is waited for", backend);
+	tap_ok(time_of(db, t + 4) == t + 4, "%s: and none that was further ahead", backend);
+}
+
 /* ---- at the same time */
 
 static int append_often(void *ctx, int number)
@@ -408,6 +456,7 @@ static void test_backend(void)
 	test_entries(log, db, size);
 	test_tiles(db);
 	test_together(log, db);
+	test_clocks(db);
 	test_rewritten(log, db);
 	db_close(db);
 }

@@ -160,11 +160,14 @@ static int make_old(struct db *db, void *ctx, struct erot_error *e)
 
 static void make_version_1(struct db *db, uint64_t size)
 {
-	int old = run(db, !strcmp(backend, "sqlite") ?
-		      "CREATE TABLE log_node (node INTEGER PRIMARY KEY, "
-		      "hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT" :
-		      "CREATE TABLE log_node (node BIGINT PRIMARY KEY, "
-		      "hash BYTEA NOT NULL CHECK (length(hash) = 32))");
+	int old;
+
+	make_version_2(db);
+	old = run(db, !strcmp(backend, "sqlite") ?
+		  "CREATE TABLE log_node (node INTEGER PRIMARY KEY, "
+		  "hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT" :
+		  "CREATE TABLE log_node (node BIGINT PRIMARY KEY, "
+		  "hash BYTEA NOT NULL CHECK (length(hash) = 32))");
 
 	if (old || db_transaction(db, 0, make_old, &size, &err) ||
 	    run(db, "DROP TABLE log_subtree") || run(db, "UPDATE erot_schema SET version = 1")) {

@@ -201,6 +201,128 @@ static void test_once(struct db *db)
 	}
 }
 
+/* ---- an older version, with a long history */
+
+struct plan {
+	const char *sql, *index;
+	bool used;
+};
+
+static int read_plan(struct db *db, void *ctx, struct erot_error *e)
+{
+	int column = !strcmp(backend, "sqlite") ? 3 : 0;
+	struct plan *p = ctx;
+	struct db_rows *rows;
+	const char *line;
+
+	p->used = false;
+	db_query(db, e, &rows, p->sql, DB_NO_ARGS);
+	while (db_next(rows)) {
+		line = db_get_text(rows, column);
+		p->used |= line && strstr(line, p->index);
+	}
+	return db_end(rows, e);
+}
+
+/* Does the database find the rows of a statement by this index? */
+static bool by_index(const char *sql, const char *index)
+{
+	struct db *db = must_open();	/* of its own: texts are told apart by their address */
+	struct plan p = { .index = index };
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s %s",
+		 !strcmp(backend, "sqlite") ? "EXPLAIN QUERY PLAN" : "EXPLAIN", sql);
+	p.sql = text;
+	if (db_transaction(db, 0, read_plan, &p, &err))
+		printf("# %s: %s\n", err.code, err.text);
+	db_close(db);
+	return p.used;
+}
+
+#define HISTORY	20000
+
+/* Challenges that were used, all of them long ago, and one that was not. */
+static int make_history(struct db *db, void *ctx, struct erot_error *e)
+{
+	uint8_t id[32] = { 1 };
+	int ret = 0;
+	uint32_t i;
+
+	(void)ctx;
+	for (i = 1; i <= HISTORY && !ret; i++) {
+		memcpy(id + 4, &i, sizeof(i));
+		ret = db_run(db, e, NULL, "INSERT INTO challenge (challenge, tenant, machine, "
+			     "expires, used) SELECT $1, tenant, id, $2, $3 FROM machine",
+			     DB_ARGS(db_blob(id, sizeof(id)), db_int(i),
+				     i == HISTORY ? db_text(NULL) : db_int(1)));
+	}
+	return ret;
+}
+
+/* Launches as the first one, of which one has not ended, and one is unaccounted. */
+static int make_launches(struct db *db, void *ctx, struct erot_error *e)
+{
+	static const char *const copies[] = {
+		"INSERT INTO statement (digest, tenant, machine, epoch, cms, created) "
+		"SELECT $1, tenant, machine, epoch, cms, created FROM statement LIMIT 1",
+		"INSERT INTO receipt (digest, statement, tenant, machine, epoch, order_cms, "
+		"order_cert, envelope, cms, not_before, not_after, ends, created) SELECT $1, $1, "
+		"tenant, machine, epoch, order_cms, order_cert, envelope, cms, not_before, "
+		"not_after, ends, created FROM receipt LIMIT 1",
+		"INSERT INTO challenge (challenge, tenant, machine, expires, used) "
+		"SELECT $1, tenant, machine, expires, 1 FROM challenge LIMIT 1",
+		"INSERT INTO log_entry (idx, stream, number, kind, entry, salt, content) "
+		"SELECT 100 + count(*), (SELECT stream FROM log_stream), 100 + count(*), 5, $1, "
+		"$1, $1 FROM log_entry",
+		"INSERT INTO release (receipt, tenant, machine, challenge, session_pk, boot_pk, "
+		"host_state, attestation, answer, log_idx, created, deadline) SELECT $1, tenant, "
+		"machine, $1, session_pk, boot_pk, host_state, attestation, answer, "
+		"(SELECT max(idx) FROM log_entry), created, 77 FROM release LIMIT 1",
+	};
+	uint8_t digest[32] = { 0 };
+	unsigned int i, launch;
+	int ret = 0;
+
+	(void)ctx;
+	for (launch = 2; launch < 4; launch++) {
+		digest[0] = (uint8_t)launch;
+		for (i = 0; i < sizeof(copies) / sizeof(copies[0]) && !ret; i++)
+			ret = db_run(db, e, NULL, copies[i], DB_ARGS(db_blob(digest, 32)));
+	}
+	return ret ?: db_run(db, e, NULL, "INSERT INTO unaccounted (receipt, tenant, machine, "
+			     "since) SELECT receipt, tenant, machine, 78 FROM release "
+			     "WHERE receipt = $1", DB_ARGS(db_blob(digest, 32)));
+}
+
+static void test_history(struct db *db)
+{
+	const char *count = !strcmp(backend, "sqlite") ? "SELECT count(*) FROM sqlite_schema" :
+		"SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+	int64_t objects = number(db, count);
+
+	tap_ok(!db_transaction(db, 0, make_history, NULL, &err) &&
+	       !db_transaction(db, 0, make_launches, NULL, &err), "%s: a history", backend);
+	make_version_2(db);
+	tap_ok(!db_schema(db, &err) &&
+	       number(db, "SELECT version FROM erot_schema") == DB_SCHEMA_VERSION &&
+	       number(db, count) == objects, "%s: version 2 is brought up to date", backend);
+	tap_ok(number(db, "SELECT count(*) FROM release") == 3 &&
+	       number(db, "SELECT count(*) FROM open_launch") == 1 &&
+	       number(db, "SELECT count(*) FROM open_launch o JOIN release l "
+		      "ON l.receipt = o.receipt AND l.tenant = o.tenant AND "
+		      "l.machine = o.machine AND l.deadline = o.deadline "
+		      "LEFT JOIN ending e ON e.receipt = o.receipt "
+		      "LEFT JOIN unaccounted u ON u.receipt = o.receipt "
+		      "WHERE o.deadline = 77 AND e.receipt IS NULL AND u.receipt IS NULL") == 1,
+	       "%s: which knows the launch that has not ended", backend);
+	run(db, "ANALYZE");
+	tap_ok(by_index("DELETE FROM challenge WHERE used IS NULL AND expires < 30000",
+			"challenge_unused"), "%s: unused challenges are found among all", backend);
+	tap_ok(by_index("SELECT 1 FROM challenge WHERE tenant = 'u' AND length(machine) = 32",
+			"challenge_machine"), "%s: and those of a machine", backend);
+}
+
 static void test_backend(void)
 {
 	struct db *db;
@@ -212,6 +334,7 @@ static void test_backend(void)
 	test_increments(db);
 	test_spending(db);
 	test_once(db);
+	test_history(db);
 	db_close(db);
 }
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A launch without an end is in the table open_launch, until it has one or moves to unaccounted: so
+ * what is due is found without a look at all launches that ever were.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,11 +37,9 @@ static int read_due(struct db *db, struct sweep *s, struct erot_error *err)
 	int ret;
 
 	s->count = 0;
-	ret = db_query(db, err, &rows, "SELECT l.receipt, l.machine, l.tenant FROM release l "
-		       "LEFT JOIN ending e ON e.receipt = l.receipt "
-		       "LEFT JOIN unaccounted u ON u.receipt = l.receipt "
-		       "WHERE l.deadline < $1 AND e.receipt IS NULL AND u.receipt IS NULL "
-		       "ORDER BY l.deadline LIMIT 64", DB_ARGS(db_int(s->now)));
+	ret = db_query(db, err, &rows, "SELECT receipt, machine, tenant FROM open_launch "
+		       "WHERE deadline < $1 ORDER BY deadline LIMIT 64",
+		       DB_ARGS(db_int(s->now)));
 	while (!ret && s->count < BATCH && db_next(rows)) {
 		l = &s->batch[s->count++];
 		db_get_copy(rows, 0, l->receipt, sizeof(l->receipt));
@@ -57,6 +59,17 @@ static json_t *entry(const struct launch *l)
 			 "machine", erot_hex(l->machine, sizeof(l->machine), machine));
 }
 
+static int forget(struct db *db, const uint8_t *receipt, struct erot_error *err)
+{
+	return db_run(db, err, NULL, "DELETE FROM open_launch WHERE receipt = $1",
+		      DB_ARGS(db_blob(receipt, EROT_DIGEST_SIZE)));
+}
+
+static int look_work(struct db *db, void *ctx, struct erot_error *err)
+{
+	return read_due(db, ctx, err);
+}
+
 static int sweep_work(struct db *db, void *ctx, struct erot_error *err)
 {
 	struct sweep *s = ctx;
@@ -64,7 +77,7 @@ static int sweep_work(struct db *db, void *ctx, struct erot_error *err)
 	unsigned int i;
 	int ret;
 
-	ret = read_due(db, s, err);
+	ret = read_due(db, s, err);	/* again: another process sweeps, too, and evidence comes */
 	for (i = 0; !ret && i < s->count; i++) {
 		l = &s->batch[i];
 		ret = db_run(db, err, NULL, "INSERT INTO unaccounted "
@@ -72,6 +85,8 @@ static int sweep_work(struct db *db, void *ctx, struct erot_error *err)
 			     "VALUES ($1, $2, $3, $4)",
 			     DB_ARGS(db_blob(l->receipt, sizeof(l->receipt)), db_text(l->tenant),
 				     db_blob(l->machine, sizeof(l->machine)), db_int(s->now)));
+		if (!ret)
+			ret = forget(db, l->receipt, err);
 		if (!ret)
 			ret = derg_record_json(db, l->tenant, EROT_LOG_UNACCOUNTED, l->receipt,
 					       s->now, entry(l), NULL, err);
@@ -86,13 +101,35 @@ int unaccounted_sweep(struct derg *d, uint64_t now, unsigned int *count, struct 
 	int ret;
 
 	do {
-		ret = db_transaction(d->db, 0, sweep_work, &s, err);
+		ret = db_transaction(d->db, DB_READ, look_work, &s, err);
+		if (!ret && s.count)
+			ret = db_transaction(d->db, 0, sweep_work, &s, err);
 		if (!ret)
 			total += s.count;
 	} while (!ret && s.count == BATCH);
 	if (count)
 		*count = total;
 	return ret;
+}
+
+int unaccounted_begin(struct db *db, const char *tenant, const uint8_t machine[EROT_DIGEST_SIZE],
+		      const uint8_t receipt[EROT_DIGEST_SIZE], uint64_t deadline,
+		      struct erot_error *err)
+{
+	return db_run(db, err, NULL, "INSERT INTO open_launch "
+		      "(receipt, tenant, machine, deadline) VALUES ($1, $2, $3, $4)",
+		      DB_ARGS(db_blob(receipt, EROT_DIGEST_SIZE), db_text(tenant),
+			      db_blob(machine, EROT_DIGEST_SIZE), db_int((int64_t)deadline)));
+}
+
+int unaccounted_end(struct db *db, const uint8_t receipt[EROT_DIGEST_SIZE], uint64_t now,
+		    struct erot_error *err)
+{
+	int ret = forget(db, receipt, err);
+
+	return ret ?: db_run(db, err, NULL, "UPDATE unaccounted SET closed = $2 "
+			     "WHERE receipt = $1 AND closed IS NULL",
+			     DB_ARGS(db_blob(receipt, EROT_DIGEST_SIZE), db_int((int64_t)now)));
 }
 
 int unaccounted_count(struct db *db, const char *tenant, const uint8_t machine[EROT_DIGEST_SIZE],
@@ -103,12 +140,14 @@ int unaccounted_count(struct db *db, const char *tenant, const uint8_t machine[E
 	int ret;
 
 	*count = 0;
-	ret = db_query(db, err, &rows, "SELECT count(*) FROM release l "
-		       "LEFT JOIN ending e ON e.receipt = l.receipt "
-		       "LEFT JOIN unaccounted u ON u.receipt = l.receipt "
-		       "WHERE l.tenant = $1 AND l.machine = $2 AND l.deadline < $3 "
-		       "AND e.receipt IS NULL AND u.closed IS NULL "
-		       "AND (l.reset_count IS NULL OR l.reset_count >= $4)",
+	ret = db_query(db, err, &rows, "SELECT (SELECT count(*) FROM open_launch o "
+		       "JOIN release l ON l.receipt = o.receipt "
+		       "WHERE o.tenant = $1 AND o.machine = $2 AND o.deadline < $3 "
+		       "AND (l.reset_count IS NULL OR l.reset_count >= $4)) + "
+		       "(SELECT count(*) FROM unaccounted u "
+		       "JOIN release l ON l.receipt = u.receipt "
+		       "WHERE u.tenant = $1 AND u.machine = $2 AND u.closed IS NULL "
+		       "AND (l.reset_count IS NULL OR l.reset_count >= $4))",
 		       DB_ARGS(db_text(tenant), db_blob(machine, EROT_DIGEST_SIZE), db_int(now),
 			       db_int(reset_count)));
 	if (!ret && db_next(rows))

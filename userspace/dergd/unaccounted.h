@@ -8,10 +8,22 @@
 
 #include "dergd/authority.h"
 
-/* Records those that are due, a bounded number at a time. @count: of them, may be NULL. */
+/*
+ * Records those that are due, a bounded number at a time. @count: of them, may be NULL. Nobody
+ * waits for it while nothing is due.
+ */
 int unaccounted_sweep(struct derg *d, uint64_t now, unsigned int *count, struct erot_error *err);
 
 /* ---- inside a transaction */
+
+/* A launch is released: its evidence is due by @deadline. */
+int unaccounted_begin(struct db *db, const char *tenant, const uint8_t machine[EROT_DIGEST_SIZE],
+		      const uint8_t receipt[EROT_DIGEST_SIZE], uint64_t deadline,
+		      struct erot_error *err);
+
+/* Its evidence is there, in time or late: which accounts for it as well as a reset does. */
+int unaccounted_end(struct db *db, const uint8_t receipt[EROT_DIGEST_SIZE], uint64_t now,
+		    struct erot_error *err);
 
 /*
  * Launches of a machine without evidence after their deadline, recorded or not yet; without those
