@@ -61,8 +61,8 @@ static int read_session(struct erot_session *s, u64 pos, struct iov_iter *to)
 }
 
 /*
- * ATTACH looked at a superblock that was authentic, but not yet compared with the code hash: whoever
- * made the image could have two of them. This one is what EROFS gets.
+ * ATTACH looked at a superblock that was authentic, but not yet compared with the code hash:
+ * whoever made the image could have two of them. This one is what EROFS gets.
  */
 static int check_super(struct erot_session *s, struct folio *folio, size_t len)
 {

@@ -249,7 +249,7 @@ static void busy(struct kunit *test)
 	erot_test_end(test, &l);
 }
 
-/* Each timer is late by as much as it can be: an eighth, and a tick. No deadline is missed by it. */
+/* Each timer is as late as it can be, an eighth and a tick: no deadline is missed by it. */
 static void deadline_on_time(struct kunit *test)
 {
 	const u64 second = NSEC_PER_SEC, most = (u64)EROT_RUNTIME_MAX * second;

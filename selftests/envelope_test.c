@@ -250,8 +250,8 @@ TEST_F(super, refused)
 }
 
 /*
- * Of two superblocks that are both sealed with the right key the one that ATTACH saw is harmless, and
- * the code hash is the other one's, which is put in its place behind it.
+ * Of two superblocks that are both sealed with the right key, the one that ATTACH saw is harmless,
+ * and the code hash is the other one's, which is put in its place behind it.
  */
 TEST_F(envelope, superblock_exchanged_after_attach)
 {
