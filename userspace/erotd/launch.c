@@ -204,8 +204,12 @@ static void end_dead(struct erotd_launch *l, uint32_t end)
 
 void erotd_launch_dead(struct erotd_launch *l, uint32_t end)
 {
-	/* What has said EXEC, or is gone already, is told about by its exit. */
-	if (l->phase != EROTD_ENDING && !l->said_exec && !l->reaped)
+	if (l->reaped)
+		return;
+	/* Before the session died they may have said EXEC, or what it died of. */
+	erotd_supervise_hear(l);
+	/* What has said EXEC is told about by its exit. */
+	if (l->phase != EROTD_ENDING && !l->said_exec)
 		end_dead(l, end);
 }
 
