@@ -108,6 +108,50 @@ rows <<'END'
 END
 [ ! -e p ] || not_ok "nothing is made by what fails" "p"
 
+# a DERG that ends the connection in the handshake, as one that is being stopped does, and one that
+# is another: only the first may be asked again
+cat >served.py <<'END'
+import socket, ssl, sys
+how, cert, key = sys.argv[1:]
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    peer = listener.accept()[0]
+    try:
+        if how == "tls":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(cert, key)
+            context.wrap_socket(peer, server_side=True).recv(1)
+        elif how == "eof":
+            peer.recv(4096)
+    except OSError:
+        pass
+    peer.close()
+END
+for name in good other; do
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $name.key \
+		-out $name.pem -days 2 -subj "/CN=$name" -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+done
+
+# served STATUS REGEX HOW: what ewc says of a server that does so
+served()
+{
+	local port
+
+	mkfifo said
+	python3 served.py "$3" other.pem other.key >said 2>/dev/null &
+	read -r port <said
+	rm said
+	printf 'derg = https://127.0.0.1:%d\nca = good.pem\n' "$port" >served.conf
+	EWC_CONFIG=served.conf line "$1" "$2" ewc pack --manifest good.json --machine 00 \
+		--order-cert c --order-key k root
+	kill $!
+	wait $! 2>/dev/null
+}
+served 1 '\(service-lost\)$' at-once
+served 1 '\(service-lost\)$' eof
+served 3 '\(service-tls\)$' tls
+
 # without root: as nobody, if we can be
 if [ "$(id -u)" -eq 0 ]; then
 	chmod 755 .
