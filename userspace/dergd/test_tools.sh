@@ -46,6 +46,8 @@ echo 'nonsense = 1' >bad.conf
 echo 'derg = https://127.0.0.1:1' >away.conf
 echo 'provider = /bin/false' >erotd.conf
 printf 'derg = https://127.0.0.1:1\ntpm = device:/dev/null\n' >no-tpm.conf
+printf 'derg = https://127.0.0.1:1\nsoftware_key = %s\n' "$PWD/machine.key" >no-module.conf
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out machine.key 2>/dev/null
 export EWC_CONFIG=away.conf
 
 for program in erotctl erotd ewc dergctl dergd erot-attester; do
@@ -94,6 +96,7 @@ rows <<'END'
 4 not_installed ewc pack --manifest good.json --derive absent-program root
 1 away\.conf|127\.0\.0\.1:1:.*\(service-unreachable\)$ ewc pack --manifest good.json --machine 00 --order-cert c --order-key k root
 5 no_TPM_at_device:/dev/null.*\(tpm-missing\)$ erot-attester --config no-tpm.conf state
+5 not_loaded_\(no-module\)$ erot-attester --config no-module.conf state
 5 no-module: erotctl list
 5 no-module: erotctl stats
 END
@@ -156,9 +159,11 @@ served 3 '\(service-tls\)$' tls
 if [ "$(id -u)" -eq 0 ]; then
 	chmod 755 .
 	mkdir -m 700 private
-	cp -L "$build"/{ewc,erotd} .
+	cp -L "$build"/{erotctl,ewc,erotd} .
 	user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 	refused "not root: erotd" 5 '^erotd: not-root: ' "${user[@]}" ./erotd -c erotd.conf
+	refused "not root: erotctl kill" 3 '^erotctl: kill: .*: Permission denied$' "${user[@]}" \
+		./erotctl kill --socket private/sock 00112233445566778899aabbccddeeff
 	refused "not root: a directory of another's" 3 '^ewc: private/p.*: Permission denied \(io\)$' \
 		"${user[@]}" ./ewc prepare --manifest good.json root -o private/p
 else
