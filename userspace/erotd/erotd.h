@@ -19,6 +19,7 @@ struct erotd_report;
 LIST_HEAD(erotd_clients, erotd_client);
 LIST_HEAD(erotd_launches, erotd_launch);
 LIST_HEAD(erotd_reports, erotd_report);
+TAILQ_HEAD(erotd_turns, erotd_report);
 
 /**
  * struct erotd - the daemon
@@ -31,6 +32,8 @@ LIST_HEAD(erotd_reports, erotd_report);
  * @ranges:   which id ranges are in use
  * @launches: each from its request until its sandbox is gone and the client knows
  * @reports:  each from PROVISION until the record of its end is stored
+ * @turns:    those whose evidence waits for a provider command
+ * @calls:    provider commands that have evidence
  * @stopping: take no more launches, end what runs
  */
 struct erotd {
@@ -47,6 +50,8 @@ struct erotd {
 	struct erotd_clients clients;
 	struct erotd_launches launches;
 	struct erotd_reports reports;
+	struct erotd_turns turns;
+	unsigned int calls;
 	bool stopping;
 };
 

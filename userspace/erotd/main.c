@@ -344,6 +344,7 @@ int main(int argc, char **argv)
 	}
 	if (test)
 		return 0;
+	TAILQ_INIT(&d.turns);
 	d.cgroup = d.store = d.events.fd = d.listener.fd = d.signals.fd = d.loop.epfd = -1;
 	/* Not dumpable: nor are the sandboxes, until they execute. */
 	if (clean_descriptors() || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) {
