@@ -12,6 +12,10 @@ cat >provider <<-'END'
 	echo "$op" >>"$work/asked"
 	case $op-$(cat "$work/mode") in
 	terminate-waits) exec sleep 1000 ;;
+	terminate-empty) echo '{"record": ""}' && exit ;;
+	terminate-no-cms) echo '{"record": "AAAA"}' && exit ;;
+	terminate-receipt) echo "{\"record\": \"$(openssl base64 -A -in "$work/one.receipt")\"}" && exit ;;
+	terminate-other) echo "{\"record\": \"$(openssl base64 -A -in "$work/other.cms")\"}" && exit ;;
 	esac
 	exec dergctl --dir "$work/derg" provider "$op"
 END
@@ -71,4 +75,24 @@ until_true 60 no_receipts
 same "then for the others, and again for those that failed" "9 0" \
 	"$(count records) $(count receipts)"
 clean "after the many"
+
+# answers that are no record of this end: the receipt and the module's evidence are kept
+read -r other < <(ls state/records/*.cms)
+cp "$other" other.cms
+n=0
+for answer in empty no-cms receipt other; do
+	n=$((n + 1))
+	authorise one '["/bin/hostname"]' >auth.log 2>&1
+	mode $answer
+	same "answered with $answer: the status is the workload's" "inside 0" \
+		"$(launch one 2>one.err </dev/null) $?"
+	matches "and the client hears of it" 'no destruction record yet.*provider-answer' \
+		"$(cat one.err)"
+	same "no record is stored, the receipt is kept" "9 $n" "$(count records) $(count receipts)"
+	same "so is the evidence" $n "$(erotctl list | grep -c ' released ')"
+done
+mode works
+until_true 120 no_receipts
+same "there are records when there are good answers" "13 0" "$(count records) $(count receipts)"
+clean "after the answers"
 finish

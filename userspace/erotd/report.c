@@ -10,6 +10,8 @@
 #include "erotd/provider.h"
 #include "erotd/report.h"
 #include "erotd/store.h"
+#include "liberot/cms.h"
+#include "liberot/evidence.h"
 
 /*
  * Notifications are lossy, so the evidence is looked for by the clock too. Evidence comes at the
@@ -87,6 +89,30 @@ static void retry_later(struct erotd_report *r, const struct erot_error *err)
 	r->delay = r->delay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : r->delay * 2;
 }
 
+/*
+ * Whether the answer is what the module may forget the end for: a record, and of this end. Its
+ * signature is for whoever reads it later, who knows the provider's certificate.
+ */
+static int check_record(const struct erotd_report *r, const uint8_t *record, size_t len,
+			struct erot_error *err)
+{
+	struct erot_destruction_info info;
+	struct erot_error why;
+	uint8_t *content = NULL;
+	size_t content_len;
+	int ret;
+
+	ret = erot_cms_content(record, len, &content, &content_len, &why) ?:
+	      erot_destruction_parse(content, content_len, &info, &why);
+	if (ret)
+		erot_fail(err, EPROTO, "provider-answer", "provider terminate: %s", why.text);
+	else if (memcmp(&info.evidence, &r->evidence, sizeof(r->evidence)))
+		ret = erot_fail(err, EPROTO, "provider-answer",
+				"provider terminate: the record is of another end");
+	free(content);
+	return ret;
+}
+
 static void take_answer(struct erotd_report *r, json_t *answer, const struct erot_error *refusal)
 {
 	struct erotd *d = r->d;
@@ -103,7 +129,8 @@ static void take_answer(struct erotd_report *r, json_t *answer, const struct ero
 	if (!text)
 		ret = erot_fail(&err, EPROTO, "provider-answer", "provider terminate: no record");
 	else
-		ret = erot_base64_decode(text, EROTD_RECORD_MAX, &record, &len, &err);
+		ret = erot_base64_decode(text, EROTD_RECORD_MAX, &record, &len, &err) ?:
+		      check_record(r, record, len, &err);
 	if (!ret)
 		ret = erotd_store_put_record(d->cfg.state_dir, r->id, &r->evidence, record, len,
 					     &err);
