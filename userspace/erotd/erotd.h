@@ -26,6 +26,7 @@ TAILQ_HEAD(erotd_turns, erotd_report);
  * @nl:       requests to the module
  * @events:   its notifications
  * @listener: the socket
+ * @patrol:   while there are clients: those that ask for nothing are sent away
  * @signals:  SIGTERM, SIGINT
  * @cgroup:   directory of the parent, locked
  * @store:    state directory, locked
@@ -43,6 +44,7 @@ struct erotd {
 	struct erot_nl *nl_events;
 	struct erotd_source events;
 	struct erotd_source listener;
+	struct erotd_source patrol;
 	struct erotd_source signals;
 	int cgroup;
 	int store;
