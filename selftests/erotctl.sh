@@ -90,7 +90,7 @@ at_end rm -f /tmp/public.payload
 refused "run: no access to the socket" 125 '^erotctl: run: erotd-gone: .*Permission denied' \
 	"${user[@]}" erotctl run --socket "$sock" /tmp/public.payload /dev/null
 daemon_end
-echo "socket_group = nogroup" >>erotd.conf
+printf '%s\n' "socket_group = nogroup" "max_sessions = 2" >>erotd.conf
 daemon_begin
 chmod 755 .
 authorise one '["/bin/work", "handle-term"]' >auth.log 2>&1
@@ -101,6 +101,8 @@ client=$!
 read -r line <one.out
 same "run: a member of socket_group" ready "$line"
 id=$(sed -n 's/^erotctl: run: session //p' one.err)
+refused "run: a user has half of the sessions" 125 '^erotctl: run: too-many-sessions: 1 session' \
+	"${user[@]}" erotctl run --socket "$sock" --payload app.payload one.ewc one.receipt
 refused "kill: another's session" 4 '^erotctl: kill: not-found: ' \
 	setpriv --reuid 1000 --regid 65534 --clear-groups erotctl kill --socket "$sock" "$id" TERM
 refused "kill: no right to look up the beginning of an id" 3 '^erotctl: kill: ' \

@@ -5,6 +5,7 @@
 
 . "$(dirname "$0")/lib.sh"
 . "$lib_dir/data/world.sh"
+. "$lib_dir/data/disk.sh"
 
 world_begin >begin.log 2>&1
 same "provider, customer and machine are made" 0 $?
@@ -13,38 +14,9 @@ authorise slow '["/bin/hostname"]' >auth.log 2>&1
 authorise fast '["/bin/hostname"]' >>auth.log 2>&1
 authorise third '["/bin/hostname"]' >>auth.log 2>&1
 
-# a disk of its own, read at two bytes a second by all that is in our cgroup
-modprobe loop
-truncate -s 16M disk.img
-disk=$(losetup --show -f disk.img)
-at_end losetup -d "$disk"
-mke2fs -q "$disk" 2>/dev/null >&2
-mkdir disk
-mount -t ext4 "$disk" disk
-at_end umount "$work/disk"
-cp app.payload disk/slow.payload
+# a disk of its own, read at two bytes a second
+disk_begin
 same "a disk with the payload" 0 $?
-group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
-echo +io >/sys/fs/cgroup/cgroup.subtree_control
-
-# rate BYTES-A-SECOND|max: nothing of the disk is in memory, and no more comes
-rate()
-{
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	echo "$(cat "/sys/block/${disk##*/}/dev") rbps=$1" >"$group/io.max"
-}
-at_end rate max
-
-# begin NAME PAYLOAD: in the background until the module has its keys; $client is its pid
-begin()
-{
-	erotctl run -v --socket "$work/erotd.sock" --payload "$2" "$1.ewc" "$1.receipt" \
-		>"$1.out" 2>"$1.err" </dev/null &
-	client=$!
-	until_true 60 grep -q "session" "$1.err" &&
-		until_true 60 sh -c 'erotctl list | grep -q " provisioned "'
-}
 
 rate 2
 begin slow disk/slow.payload

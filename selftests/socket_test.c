@@ -3,7 +3,11 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "common/wire.h"
@@ -55,8 +59,9 @@ FIXTURE_SETUP(daemon)
 	snprintf(conf, sizeof(conf), "%s/conf", self->dir);
 	f = fopen(conf, "w");
 	ASSERT_NE(NULL, f);
-	fprintf(f, "provider = /bin/false\nsocket = %s/sock\nstate_dir = %s/state\n", self->dir,
-		self->dir);
+	fprintf(f, "provider = /bin/false\nsocket = %s/sock\nstate_dir = %s/state\n"
+		"socket_group = nogroup\n", self->dir, self->dir);
+	ASSERT_EQ(0, chmod(self->dir, 0711));
 	ASSERT_EQ(0, fclose(f));
 	ASSERT_EQ(0, pipe2(log, O_CLOEXEC));
 	self->pid = fork();
@@ -201,6 +206,102 @@ TEST_F(daemon, receipt_that_could_make_it_wait)
 	ask_run(_metadata, self->client, fds, 2);
 	EXPECT_STREQ("cms-syntax", code_of(self->client));
 	EXPECT_TRUE(is_alive(self->dir));
+}
+
+/* Whether the other end is closed within @ms; nothing is expected to be said. */
+static bool hangs_up(int sock, int ms)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+	char c;
+
+	return poll(&p, 1, ms) == 1 && recv(sock, &c, 1, 0) <= 0;
+}
+
+TEST_F(daemon, client_that_asks_for_nothing)
+{
+	/* ten seconds, and as much again for a slow machine */
+	EXPECT_FALSE(hangs_up(self->client, 5000));
+	EXPECT_TRUE(hangs_up(self->client, 20000));
+	EXPECT_TRUE(is_alive(self->dir));
+}
+
+/* A member of the group, in a process of its own: its first connection too many is hung up on. */
+static int connect_as_member(const char *dir)
+{
+	struct rlimit many = { 4096, 4096 };
+	int n, sock = -1;
+
+	if (setrlimit(RLIMIT_NOFILE, &many) || setgid(65534) || setuid(65534))
+		return 1;
+	for (n = 0; n < 512; n++) {
+		sock = dial(dir);
+		if (sock < 0)
+			return 2;
+	}
+	if (hangs_up(sock, 200))
+		return 3;
+	sock = dial(dir);
+	return sock >= 0 && hangs_up(sock, 5000) ? 0 : 4;
+}
+
+TEST_F(daemon, user_with_all_connections)
+{
+	int hold[2], said[2], status = -1;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe2(hold, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(said, O_CLOEXEC));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(hold[1]);
+		status = connect_as_member(self->dir);
+		if (write(said[1], &status, sizeof(status)) == sizeof(status))
+			(void)!read(hold[0], &status, 1);
+		_exit(0);
+	}
+	EXPECT_EQ(sizeof(status), read(said[0], &status, sizeof(status)));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(is_alive(self->dir));
+	close(hold[0]);
+	close(hold[1]);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+}
+
+/* Clock ticks that a process has used. */
+static unsigned long used(pid_t pid)
+{
+	unsigned long user = 0, system = 0;
+	char path[40];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+			 &user, &system) != 2)
+		user = ULONG_MAX / 2;
+	if (f)
+		fclose(f);
+	return user + system;
+}
+
+TEST_F(daemon, no_descriptor_for_a_client)
+{
+	struct rlimit none = { 3, 4096 }, many;
+	unsigned long before;
+	int sock;
+
+	ASSERT_EQ(0, prlimit(self->pid, RLIMIT_NOFILE, NULL, &many));
+	ASSERT_EQ(0, prlimit(self->pid, RLIMIT_NOFILE, &none, NULL));
+	sock = dial(self->dir);
+	ASSERT_LE(0, sock);
+	before = used(self->pid);
+	EXPECT_FALSE(hangs_up(sock, 3000));
+	/* it does not ask again and again */
+	EXPECT_GT(before + sysconf(_SC_CLK_TCK) / 2, used(self->pid));
+	ASSERT_EQ(0, prlimit(self->pid, RLIMIT_NOFILE, &many, NULL));
+	EXPECT_TRUE(is_alive(self->dir));
+	close(sock);
 }
 
 TEST_HARNESS_MAIN

@@ -205,9 +205,20 @@ prepare()
 begin()
 {
 	cp app.payload "$1.payload"
-	erotctl run --socket "$work/erotd.sock" --payload "$1.payload" "$1.ewc" "$1.receipt" \
+	erotctl run -v --socket "$work/erotd.sock" --payload "$1.payload" "$1.ewc" "$1.receipt" \
 		>"$1.out" 2>"$1.err" </dev/null &
 	clients+=("$!:$1")
+}
+
+# ran NAME: its evidence, if there is some, says that the workload passed the exec gate
+ran()
+{
+	local id flags
+
+	id=$(sed -n 's/^erotctl: run: session //p' "$1.err")
+	# flags of struct erot_evidence; EROT_EV_RAN
+	flags=$(od -An -tu4 -j 104 -N 4 "state/records/$id.evidence" 2>/dev/null)
+	[ $((${flags:-0} & 4)) -ne 0 ]
 }
 
 # over PID:NAME: waits for it; its end is one of those that a struck one may have
@@ -223,6 +234,9 @@ over()
 	status=$?
 	code=$(sed -n 's/^erotctl: run: \([a-z-]*\): .*/\1/p' "$name.err" | head -n 1)
 	case $status:$code in
+	125:session-ended)
+		! ran "$name" || not_ok "$name ended before the workload" "but that ran"
+		;;
 	0: | 0:erotd-gone | 1: | 16: | 20: | 33: | 126:* | 127:* | 135: | 137: | 139: | 143:* | 125:?*) ;;
 	*) not_ok "$name ends with a word" "status $status: $(cat "$name.err")" ;;
 	esac

@@ -37,7 +37,8 @@ static int ask(const struct command *cmd, const char *path, const char *id, int 
 
 	sock = connect_erotd(path, &err);
 	if (sock < 0)
-		return fail(cmd, &err, EXIT_HOST);
+		return fail(cmd, &err, sock == -EACCES || sock == -EPERM ? EXIT_REFUSED :
+								     EXIT_HOST);
 	request = json_pack("{s:s, s:s, s:i}", "op", "kill", "id", id, "signal", number);
 	ret = request ? erotd_wire_send(sock, request, NULL, 0, 0) : -ENOMEM;
 	if (!ret)

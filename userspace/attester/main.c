@@ -76,6 +76,8 @@ static int refuse(int ret, const struct erot_error *err)
 {
 	int code = CLI_INTERNAL;
 
+	if (!strcmp(err->code, "no-module"))
+		return tell(CLI_HOST, err);
 	switch (ret) {
 	case -EINVAL:
 	case -EACCES:

@@ -46,6 +46,8 @@ echo 'nonsense = 1' >bad.conf
 echo 'derg = https://127.0.0.1:1' >away.conf
 echo 'provider = /bin/false' >erotd.conf
 printf 'derg = https://127.0.0.1:1\ntpm = device:/dev/null\n' >no-tpm.conf
+printf 'derg = https://127.0.0.1:1\nsoftware_key = %s\n' "$PWD/machine.key" >no-module.conf
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out machine.key 2>/dev/null
 export EWC_CONFIG=away.conf
 
 for program in erotctl erotd ewc dergctl dergd erot-attester; do
@@ -94,6 +96,7 @@ rows <<'END'
 4 not_installed ewc pack --manifest good.json --derive absent-program root
 1 away\.conf|127\.0\.0\.1:1:.*\(service-unreachable\)$ ewc pack --manifest good.json --machine 00 --order-cert c --order-key k root
 5 no_TPM_at_device:/dev/null.*\(tpm-missing\)$ erot-attester --config no-tpm.conf state
+5 not_loaded_\(no-module\)$ erot-attester --config no-module.conf state
 5 no-module: erotctl list
 5 no-module: erotctl stats
 END
@@ -108,13 +111,59 @@ rows <<'END'
 END
 [ ! -e p ] || not_ok "nothing is made by what fails" "p"
 
+# a DERG that ends the connection in the handshake, as one that is being stopped does, and one that
+# is another: only the first may be asked again
+cat >served.py <<'END'
+import socket, ssl, sys
+how, cert, key = sys.argv[1:]
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    peer = listener.accept()[0]
+    try:
+        if how == "tls":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(cert, key)
+            context.wrap_socket(peer, server_side=True).recv(1)
+        elif how == "eof":
+            peer.recv(4096)
+    except OSError:
+        pass
+    peer.close()
+END
+for name in good other; do
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $name.key \
+		-out $name.pem -days 2 -subj "/CN=$name" -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+done
+
+# served STATUS REGEX HOW: what ewc says of a server that does so
+served()
+{
+	local port
+
+	mkfifo said
+	python3 served.py "$3" other.pem other.key >said 2>/dev/null &
+	read -r port <said
+	rm said
+	printf 'derg = https://127.0.0.1:%d\nca = good.pem\n' "$port" >served.conf
+	EWC_CONFIG=served.conf line "$1" "$2" ewc pack --manifest good.json --machine 00 \
+		--order-cert c --order-key k root
+	kill $!
+	wait $! 2>/dev/null
+}
+served 1 '\(service-lost\)$' at-once
+served 1 '\(service-lost\)$' eof
+served 3 '\(service-tls\)$' tls
+
 # without root: as nobody, if we can be
 if [ "$(id -u)" -eq 0 ]; then
 	chmod 755 .
 	mkdir -m 700 private
-	cp -L "$build"/{ewc,erotd} .
+	cp -L "$build"/{erotctl,ewc,erotd} .
 	user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 	refused "not root: erotd" 5 '^erotd: not-root: ' "${user[@]}" ./erotd -c erotd.conf
+	refused "not root: erotctl kill" 3 '^erotctl: kill: .*: Permission denied$' "${user[@]}" \
+		./erotctl kill --socket private/sock 00112233445566778899aabbccddeeff
 	refused "not root: a directory of another's" 3 '^ewc: private/p.*: Permission denied \(io\)$' \
 		"${user[@]}" ./ewc prepare --manifest good.json root -o private/p
 else

@@ -19,18 +19,22 @@ struct erotd_report;
 LIST_HEAD(erotd_clients, erotd_client);
 LIST_HEAD(erotd_launches, erotd_launch);
 LIST_HEAD(erotd_reports, erotd_report);
+TAILQ_HEAD(erotd_turns, erotd_report);
 
 /**
  * struct erotd - the daemon
  * @nl:       requests to the module
  * @events:   its notifications
  * @listener: the socket
+ * @patrol:   while there are clients: those that ask for nothing are sent away
  * @signals:  SIGTERM, SIGINT
  * @cgroup:   directory of the parent, locked
  * @store:    state directory, locked
  * @ranges:   which id ranges are in use
  * @launches: each from its request until its sandbox is gone and the client knows
  * @reports:  each from PROVISION until the record of its end is stored
+ * @turns:    those whose evidence waits for a provider command
+ * @calls:    provider commands that have evidence
  * @stopping: take no more launches, end what runs
  */
 struct erotd {
@@ -40,6 +44,7 @@ struct erotd {
 	struct erot_nl *nl_events;
 	struct erotd_source events;
 	struct erotd_source listener;
+	struct erotd_source patrol;
 	struct erotd_source signals;
 	int cgroup;
 	int store;
@@ -47,6 +52,8 @@ struct erotd {
 	struct erotd_clients clients;
 	struct erotd_launches launches;
 	struct erotd_reports reports;
+	struct erotd_turns turns;
+	unsigned int calls;
 	bool stopping;
 };
 

@@ -204,8 +204,12 @@ static void end_dead(struct erotd_launch *l, uint32_t end)
 
 void erotd_launch_dead(struct erotd_launch *l, uint32_t end)
 {
-	/* What has said EXEC, or is gone already, is told about by its exit. */
-	if (l->phase != EROTD_ENDING && !l->said_exec && !l->reaped)
+	if (l->reaped)
+		return;
+	/* Before the session died they may have said EXEC, or what it died of. */
+	erotd_supervise_hear(l);
+	/* What has said EXEC is told about by its exit. */
+	if (l->phase != EROTD_ENDING && !l->said_exec)
 		end_dead(l, end);
 }
 
@@ -356,6 +360,25 @@ static int read_receipt(struct erotd_launch *l, struct erot_error *err)
 				   &l->manifest, err);
 }
 
+/* One user has no more than half of the sessions, and a sixteenth is for root. */
+static int check_share(const struct erotd_launch *l, struct erot_error *err)
+{
+	unsigned int max = l->d->cfg.max_sessions, own = 0, others = 0;
+	const struct erotd_launch *other;
+
+	if (!l->owner)
+		return 0;
+	LIST_FOREACH(other, &l->d->launches, entry) {
+		own += other != l && other->owner == l->owner;
+		others += other != l && other->owner;
+	}
+	if (own < (max + 1) / 2 && others < max - max / 16)
+		return 0;
+	return erot_fail(err, EUSERS, "too-many-sessions",
+			 "%u sessions of this user, and %u of all but root, run already", own,
+			 others);
+}
+
 static int take_range(struct erotd_launch *l, struct erot_error *err)
 {
 	for (unsigned int i = 0; i < l->d->cfg.max_sessions; i++) {
@@ -403,7 +426,7 @@ struct erotd_launch *erotd_launch_start(struct erotd *d, struct erotd_client *cl
 		erot_fail(err, ESHUTDOWN, "stopping", "erotd is stopping");
 		goto fail;
 	}
-	if (take_range(l, err) || read_receipt(l, err) ||
+	if (check_share(l, err) || take_range(l, err) || read_receipt(l, err) ||
 	    erotd_timer_add(&d->loop, &l->sweep, on_sweep, l, err))
 		goto fail;
 	l->tty = req->tty_set ? req->tty : l->manifest.terminal;

@@ -126,6 +126,7 @@ void erotd_launch_dead(struct erotd_launch *l, uint32_t end);
 int erotd_supervise_start(struct erotd_launch *l, struct erot_error *err);
 void erotd_supervise_stop(struct erotd_launch *l);
 void erotd_supervise_check(struct erotd_launch *l);
+void erotd_supervise_hear(struct erotd_launch *l);
 void erotd_launch_exited(struct erotd_launch *l);
 
 #endif /* EROTD_LAUNCH_H */

@@ -51,6 +51,14 @@ void erotd_loop_del(struct erotd_loop *loop, struct erotd_source *src)
 	src->fd = -1;
 }
 
+void erotd_loop_want(struct erotd_loop *loop, struct erotd_source *src, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = src };
+
+	if (src->fd >= 0)
+		epoll_ctl(loop->epfd, EPOLL_CTL_MOD, src->fd, &ev);
+}
+
 int erotd_loop_step(struct erotd_loop *loop)
 {
 	struct epoll_event ev;

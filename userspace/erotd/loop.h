@@ -33,6 +33,9 @@ int erotd_loop_add(struct erotd_loop *loop, struct erotd_source *src, int fd, ui
 		   void (*fn)(void *ctx, uint32_t events), void *ctx, struct erot_error *err);
 void erotd_loop_del(struct erotd_loop *loop, struct erotd_source *src);
 
+/* Other events than so far; 0: only those that epoll reports anyway. */
+void erotd_loop_want(struct erotd_loop *loop, struct erotd_source *src, uint32_t events);
+
 /* Runs one event; -errno when epoll itself fails. */
 int erotd_loop_step(struct erotd_loop *loop);
 

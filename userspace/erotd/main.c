@@ -344,7 +344,9 @@ int main(int argc, char **argv)
 	}
 	if (test)
 		return 0;
-	d.cgroup = d.store = d.events.fd = d.listener.fd = d.signals.fd = d.loop.epfd = -1;
+	TAILQ_INIT(&d.turns);
+	d.events.fd = d.listener.fd = d.patrol.fd = d.signals.fd = -1;
+	d.cgroup = d.store = d.loop.epfd = -1;
 	/* Not dumpable: nor are the sandboxes, until they execute. */
 	if (clean_descriptors() || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) {
 		erotd_log("start: %s", strerror(errno));

@@ -10,6 +10,8 @@
 #include "erotd/provider.h"
 #include "erotd/report.h"
 #include "erotd/store.h"
+#include "liberot/cms.h"
+#include "liberot/evidence.h"
 
 /*
  * Notifications are lossy, so the evidence is looked for by the clock too. Evidence comes at the
@@ -19,12 +21,19 @@
 #define RETRY_MS	5000
 #define RETRY_MAX_MS	300000
 
+/*
+ * Commands at once: when erotd stops, all sessions end together, and the commands share one TPM.
+ * Those that wait are not started yet, so that the time they have does not run.
+ */
+#define CALLS_MAX	8
+
 /**
  * struct erotd_report - one end that is owed
  * @launch:   to be told, or NULL
  * @timer:    next look or next attempt
  * @call:     the provider is at work
- * @evidence: valid while @call
+ * @queued:   it waits for its turn, in @turn
+ * @evidence: valid while @call or @queued
  * @ended:    the session is known to be dead or dying
  * @tried:    the provider was asked at least once
  * @delay:    until the next attempt, ms
@@ -36,6 +45,8 @@ struct erotd_report {
 	struct erotd_launch *launch;
 	struct erotd_source timer;
 	struct erotd_call *call;
+	TAILQ_ENTRY(erotd_report) turn;
+	bool queued;
 	struct erot_evidence evidence;
 	bool ended;
 	bool tried;
@@ -45,6 +56,10 @@ struct erotd_report {
 static void report_free(struct erotd_report *r)
 {
 	LIST_REMOVE(r, entry);
+	if (r->queued)
+		TAILQ_REMOVE(&r->d->turns, r, turn);
+	if (r->call)
+		r->d->calls--;
 	erotd_call_cancel(r->call);
 	erotd_loop_del(&r->d->loop, &r->timer);
 	free(r);
@@ -74,9 +89,32 @@ static void retry_later(struct erotd_report *r, const struct erot_error *err)
 	r->delay = r->delay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : r->delay * 2;
 }
 
-static void on_answer(void *ctx, json_t *answer, const struct erot_error *refusal)
+/*
+ * Whether the answer is what the module may forget the end for: a record, and of this end. Its
+ * signature is for whoever reads it later, who knows the provider's certificate.
+ */
+static int check_record(const struct erotd_report *r, const uint8_t *record, size_t len,
+			struct erot_error *err)
 {
-	struct erotd_report *r = ctx;
+	struct erot_destruction_info info;
+	struct erot_error why;
+	uint8_t *content = NULL;
+	size_t content_len;
+	int ret;
+
+	ret = erot_cms_content(record, len, &content, &content_len, &why) ?:
+	      erot_destruction_parse(content, content_len, &info, &why);
+	if (ret)
+		erot_fail(err, EPROTO, "provider-answer", "provider terminate: %s", why.text);
+	else if (memcmp(&info.evidence, &r->evidence, sizeof(r->evidence)))
+		ret = erot_fail(err, EPROTO, "provider-answer",
+				"provider terminate: the record is of another end");
+	free(content);
+	return ret;
+}
+
+static void take_answer(struct erotd_report *r, json_t *answer, const struct erot_error *refusal)
+{
 	struct erotd *d = r->d;
 	const char *text = json_string_value(json_object_get(answer, "record"));
 	struct erot_error err;
@@ -84,7 +122,6 @@ static void on_answer(void *ctx, json_t *answer, const struct erot_error *refusa
 	size_t len = 0;
 	int ret;
 
-	r->call = NULL;
 	if (refusal) {
 		retry_later(r, refusal);
 		return;
@@ -92,7 +129,8 @@ static void on_answer(void *ctx, json_t *answer, const struct erot_error *refusa
 	if (!text)
 		ret = erot_fail(&err, EPROTO, "provider-answer", "provider terminate: no record");
 	else
-		ret = erot_base64_decode(text, EROTD_RECORD_MAX, &record, &len, &err);
+		ret = erot_base64_decode(text, EROTD_RECORD_MAX, &record, &len, &err) ?:
+		      check_record(r, record, len, &err);
 	if (!ret)
 		ret = erotd_store_put_record(d->cfg.state_dir, r->id, &r->evidence, record, len,
 					     &err);
@@ -108,6 +146,19 @@ static void on_answer(void *ctx, json_t *answer, const struct erot_error *refusa
 	erotd_store_drop_receipt(d->cfg.state_dir, r->id);
 	tell(r, &r->evidence, NULL);
 	report_free(r);
+}
+
+static void next_turns(struct erotd *d);
+
+static void on_answer(void *ctx, json_t *answer, const struct erot_error *refusal)
+{
+	struct erotd_report *r = ctx;
+	struct erotd *d = r->d;
+
+	r->call = NULL;
+	d->calls--;
+	take_answer(r, answer, refusal);	/* may free it */
+	next_turns(d);
 }
 
 static int ask_provider(struct erotd_report *r, struct erot_error *err)
@@ -136,7 +187,23 @@ static int ask_provider(struct erotd_report *r, struct erot_error *err)
 	free(receipt_text);
 	free(evidence_text);
 	erot_wipe_free(cms, len);
-	return r->call ? 0 : -EIO;
+	if (!r->call)
+		return -EIO;
+	d->calls++;
+	return 0;
+}
+
+static void next_turns(struct erotd *d)
+{
+	struct erotd_report *r;
+	struct erot_error err;
+
+	while (d->calls < CALLS_MAX && (r = TAILQ_FIRST(&d->turns))) {
+		TAILQ_REMOVE(&d->turns, r, turn);
+		r->queued = false;
+		if (ask_provider(r, &err))
+			retry_later(r, &err);
+	}
 }
 
 /* Look at the session, and go as far as one can go now. */
@@ -146,7 +213,7 @@ static void look(struct erotd_report *r)
 	struct erot_error err;
 	int ret;
 
-	if (r->call)
+	if (r->call || r->queued)
 		return;
 	ret = erot_nl_get(r->d->nl, r->id, &s, &err);
 	if (ret == -ENOENT) {
@@ -164,8 +231,9 @@ static void look(struct erotd_report *r)
 		return;
 	}
 	r->evidence = s.evidence;
-	if (ask_provider(r, &err))
-		retry_later(r, &err);
+	TAILQ_INSERT_TAIL(&r->d->turns, r, turn);
+	r->queued = true;
+	next_turns(r->d);
 }
 
 static void on_timer(void *ctx, uint32_t events)

@@ -32,7 +32,7 @@ int erotd_report_recover(struct erotd *d, struct erot_error *err);
 /* How many ends the provider has not taken yet, and how many launches have no evidence. */
 void erotd_report_count(const struct erotd *d, unsigned int *owed, unsigned int *unaccounted);
 
-/* Whether every end was reported at least once, or there is nothing to report. */
+/* Whether every end was reported at least once, and none waits to be for the first time. */
 bool erotd_report_idle(const struct erotd *d);
 
 void erotd_report_free_all(struct erotd *d);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "erotd/launch.h"
@@ -15,11 +16,20 @@
 #include "erotd/server.h"
 #include "common/wire.h"
 
+/*
+ * What one member of socket_group can take: others have room beside it, and root beside all of
+ * them. Of the launches, see erotd_launch_start().
+ */
 #define CLIENTS_MAX	2048
+#define CLIENTS_ROOT	64	/* of those, for nobody else */
+#define CLIENTS_USER	512	/* of one user; not root */
+#define IDLE_MAX	10	/* seconds that a connection may be without a launch */
+#define PATROL_MS	1000
 
 /**
  * struct erotd_client - one connection
  * @uid:    of the peer, as of connect()
+ * @since:  seconds on the monotonic clock when it was accepted
  * @launch: it waits for; cleared by erotd_client_done()
  * @dead:   to be freed by the handler that is at work, or by the next event
  */
@@ -28,6 +38,7 @@ struct erotd_client {
 	struct erotd *d;
 	struct erotd_source sock;
 	uid_t uid;
+	time_t since;
 	struct erotd_launch *launch;
 };
 
@@ -183,14 +194,53 @@ static void on_client(void *ctx, uint32_t events)
 	json_decref(msg);
 }
 
-static unsigned int count_clients(const struct erotd *d)
+static bool has_room(const struct erotd *d, uid_t uid)
 {
+	unsigned int all = 0, same = 0;
 	struct erotd_client *c;
-	unsigned int n = 0;
 
-	LIST_FOREACH(c, &d->clients, entry)
-		n++;
-	return n;
+	LIST_FOREACH(c, &d->clients, entry) {
+		all++;
+		same += c->uid == uid;
+	}
+	if (!uid)
+		return all < CLIENTS_MAX;
+	return all < CLIENTS_MAX - CLIENTS_ROOT && same < CLIENTS_USER;
+}
+
+static time_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+/* A request that erotd had no time to read yet, or the peer's end, is for on_client(). */
+static bool says_nothing(const struct erotd_client *c)
+{
+	char first;
+
+	return recv(c->sock.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+/* Requests come at once, and so do all answers but those to a launch. */
+static void on_patrol(void *ctx, uint32_t events)
+{
+	struct erotd *d = ctx;
+	struct erotd_client *c, *next;
+	time_t t = now();
+
+	(void)events;
+	erotd_timer_ack(&d->patrol);
+	for (c = LIST_FIRST(&d->clients); c; c = next) {
+		next = LIST_NEXT(c, entry);
+		if (!c->launch && t - c->since > IDLE_MAX && says_nothing(c))
+			client_free(c);
+	}
+	erotd_loop_want(&d->loop, &d->listener, EPOLLIN);
+	if (!LIST_EMPTY(&d->clients))
+		erotd_timer_set(&d->patrol, PATROL_MS);
 }
 
 static void on_listener(void *ctx, uint32_t events)
@@ -204,21 +254,30 @@ static void on_listener(void *ctx, uint32_t events)
 
 	(void)events;
 	fd = accept4(d->listener.fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
+		/* The connection stays in the queue, and would be reported again at once. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			erotd_loop_want(&d->loop, &d->listener, 0);
+			erotd_timer_set(&d->patrol, PATROL_MS);
+		}
 		return;
-	c = count_clients(d) < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
-	if (!c || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len)) {
-		free(c);
+	}
+	c = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || !has_room(d, peer.uid) ?
+	    NULL : calloc(1, sizeof(*c));
+	if (!c) {
 		close(fd);
 		return;
 	}
 	c->d = d;
 	c->uid = peer.uid;
+	c->since = now();
 	if (erotd_loop_add(&d->loop, &c->sock, fd, EPOLLIN, on_client, c, &err)) {
 		erotd_log("client: %s", err.text);
 		free(c);
 		return;
 	}
+	if (LIST_EMPTY(&d->clients))
+		erotd_timer_set(&d->patrol, PATROL_MS);
 	LIST_INSERT_HEAD(&d->clients, c, entry);
 }
 
@@ -282,7 +341,8 @@ int erotd_server_open(struct erotd *d, struct erot_error *err)
 			close(fd);
 		return ret;
 	}
-	return erotd_loop_add(&d->loop, &d->listener, fd, EPOLLIN, on_listener, d, err);
+	return erotd_loop_add(&d->loop, &d->listener, fd, EPOLLIN, on_listener, d, err) ?:
+	       erotd_timer_add(&d->loop, &d->patrol, on_patrol, d, err);
 }
 
 void erotd_server_close(struct erotd *d)
@@ -290,6 +350,7 @@ void erotd_server_close(struct erotd *d)
 	if (d->listener.fd >= 0)
 		unlink(d->cfg.socket);
 	erotd_loop_del(&d->loop, &d->listener);
+	erotd_loop_del(&d->loop, &d->patrol);
 	while (!LIST_EMPTY(&d->clients))
 		client_free(LIST_FIRST(&d->clients));
 }

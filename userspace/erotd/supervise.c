@@ -68,26 +68,25 @@ static int tell(int sock, enum erotd_child_kind kind)
 	return erotd_child_send(sock, &msg, -1);
 }
 
-static void on_child(void *ctx, uint32_t events)
+/* One message of the child; false when there was none. */
+static bool hear_child(struct erotd_launch *l)
 {
-	struct erotd_launch *l = ctx;
 	struct erotd_child_msg msg;
 	int fd, ret;
 
-	(void)events;
 	ret = erotd_child_recv(l->sock.fd, &msg, &fd);
 	if (ret == -EAGAIN)
-		return;
+		return false;
 	if (ret == -ECONNRESET) {
 		/* By exec or by death; the exit and the module's events tell them apart. */
 		erotd_loop_del(&l->d->loop, &l->sock);
-		return;
+		return false;
 	}
 	if (ret || !expected(l, &msg, fd)) {
 		if (fd >= 0)
 			close(fd);
 		end_by(l, "sandbox", "the sandbox broke the protocol", 0);
-		return;
+		return true;
 	}
 	switch (msg.kind) {
 	case EROTD_CHILD_BOUND:
@@ -109,25 +108,36 @@ static void on_child(void *ctx, uint32_t events)
 	default:
 		child_failed(l, &msg);
 	}
+	return true;
 }
 
-static void on_mounter(void *ctx, uint32_t events)
+static void hear_all_of_child(struct erotd_launch *l)
 {
-	struct erotd_launch *l = ctx;
+	while (l->phase != EROTD_ENDING && l->sock.fd >= 0 && hear_child(l))
+		;
+}
+
+static void on_child(void *ctx, uint32_t events)
+{
+	(void)events;
+	hear_child(ctx);
+}
+
+static bool hear_mounter(struct erotd_launch *l)
+{
 	struct erotd_child_msg msg;
 	int fd, ret;
 
-	(void)events;
 	ret = erotd_child_recv(l->mounter_sock.fd, &msg, &fd);
 	if (ret == -EAGAIN)
-		return;
+		return false;
 	if (fd >= 0)
 		close(fd);
 	if (ret == -ECONNRESET) {
 		erotd_loop_del(&l->d->loop, &l->mounter_sock);
 		if (!l->mounted)
 			end_by(l, "mounter", "the mounter died", 0);
-		return;
+		return false;
 	}
 	if (!ret && fd < 0 && msg.kind == EROTD_CHILD_ATTACHED && !l->attached) {
 		l->attached = true;
@@ -143,6 +153,24 @@ static void on_mounter(void *ctx, uint32_t events)
 	} else {
 		end_by(l, "mounter", "the mounter broke the protocol", 0);
 	}
+	return true;
+}
+
+static void on_mounter(void *ctx, uint32_t events)
+{
+	(void)events;
+	hear_mounter(ctx);
+}
+
+/*
+ * Their words reach the loop by another way than the module's events, which it may see first
+ * although they were sent later. @l stays: what has a sandbox is freed behind its exit.
+ */
+void erotd_supervise_hear(struct erotd_launch *l)
+{
+	hear_all_of_child(l);
+	while (l->phase != EROTD_ENDING && l->mounter_sock.fd >= 0 && hear_mounter(l))
+		;
 }
 
 static void on_exit_event(void *ctx, uint32_t events)
@@ -154,19 +182,7 @@ static void on_exit_event(void *ctx, uint32_t events)
 	if (waitid(P_PID, (id_t)l->pid, &info, WEXITED | WNOHANG) || !info.si_pid)
 		return;
 	/* The child may have said why; that message was sent before it died. */
-	while (l->sock.fd >= 0 && l->phase != EROTD_ENDING) {
-		struct erotd_child_msg msg;
-		int fd;
-
-		if (erotd_child_recv(l->sock.fd, &msg, &fd))
-			break;
-		if (fd >= 0)
-			close(fd);
-		if (msg.kind == EROTD_CHILD_EXEC)
-			l->said_exec = true;
-		if (msg.kind == EROTD_CHILD_FAILED)
-			child_failed(l, &msg);
-	}
+	hear_all_of_child(l);
 	if (info.si_code == CLD_EXITED)
 		l->status = (info.si_status & 0xff) << 8;
 	else

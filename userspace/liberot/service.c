@@ -126,9 +126,11 @@ static int transport_error(struct erot_service *s, CURLcode code, struct erot_er
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_ISSUER_ERROR:
 		return erot_fail(err, EKEYREJECTED, "service-tls", "%s: %s", s->url, why);
+	case CURLE_SSL_CONNECT_ERROR:
+		/* Also a connection that ends in the handshake: the server is being stopped. */
+		return erot_fail(err, ECONNRESET, "service-lost", "%s: %s", s->url, why);
 	case CURLE_WRITE_ERROR:
 		return erot_fail(err, EPROTO, "service-answer", "%s: the answer is too long",
 				 s->url);

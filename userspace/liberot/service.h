@@ -41,9 +41,9 @@ void erot_service_close(struct erot_service *service);
  * @path:   begins with "/v1/", escaped where it must be
  * @body:   borrowed; NULL: none
  * @answer: new reference; may be NULL
- * @err:    "service-unreachable" (nothing was sent), "service-tls", "service-lost" (it may have
- *          been done), "service-answer" (malformed); else the code of the service's refusal, with
- *          expected and actual where it gave them
+ * @err:    "service-unreachable" (nothing was sent), "service-tls" (its certificate),
+ *          "service-lost" (it may have been done), "service-answer" (malformed); else the code of
+ *          the service's refusal, with expected and actual where it gave them
  *
  * Return: 0; -EHOSTUNREACH, -ECONNRESET, -EPROTO, -EKEYREJECTED (TLS); for a refusal -ENOENT (404),
  * -EEXIST (409), -EINVAL (other 4xx but 401 and 403), -EACCES (401, 403), -EAGAIN (429, 503) or
