@@ -368,9 +368,11 @@ static int check_share(const struct erotd_launch *l, struct erot_error *err)
 
 	if (!l->owner)
 		return 0;
-	LIST_FOREACH(other, &l->d->launches, entry) {
-		own += other != l && other->owner == l->owner;
-		others += other != l && other->owner;
+	for (other = LIST_FIRST(&l->d->launches); other; other = LIST_NEXT(other, entry)) {
+		if (other != l && other->owner)
+			others++;
+		if (other != l && other->owner == l->owner)
+			own++;
 	}
 	if (own < (max + 1) / 2 && others < max - max / 16)
 		return 0;

@@ -197,11 +197,12 @@ static void on_client(void *ctx, uint32_t events)
 static bool has_room(const struct erotd *d, uid_t uid)
 {
 	unsigned int all = 0, same = 0;
-	struct erotd_client *c;
+	const struct erotd_client *c;
 
-	LIST_FOREACH(c, &d->clients, entry) {
+	for (c = LIST_FIRST(&d->clients); c; c = LIST_NEXT(c, entry)) {
 		all++;
-		same += c->uid == uid;
+		if (c->uid == uid)
+			same++;
 	}
 	if (!uid)
 		return all < CLIENTS_MAX;
