@@ -79,6 +79,8 @@ static void finish_work(struct work_struct *work)
 			ev->flags = cpu_to_le32((u32)s->flags);
 			evident = !erot_evidence_seal(ev, s->secret->evidence_key, s->mac);
 		}
+		if (!test_bit(EROT_BIT_PINNED, &s->flags))
+			erot_image_retire(s->image);
 		erot_hmac_work_free(s->mac);
 		s->mac = NULL;
 		erot_secret_free(s->secret);

@@ -58,23 +58,42 @@ void erot_image_buf_free(u8 *buf)
 	free_pages_exact(buf, sizeof(struct reader_mem));
 }
 
-/* Nobody reads any more, or ever did. */
-void erot_image_free(struct erot_image *img)
+/**
+ * erot_image_retire - give back what only reading needs
+ * @img: or NULL; nobody reads any more, or ever did
+ *
+ * A session may wait long for somebody to take its evidence: not with a file that keeps a filesystem
+ * from being unmounted, and buffers.
+ */
+void erot_image_retire(struct erot_image *img)
 {
 	unsigned int i;
 
 	if (!img)
 		return;
 	for (i = 0; i < img->nreaders; i++) {
-		if (img->readers[i].req)
-			aead_request_free(img->readers[i].req);
-		erot_image_buf_free(img->readers[i].buf);
+		struct reader *r = &img->readers[i];
+		u8 *buf = r->buf;
+
+		if (r->req)
+			aead_request_free(r->req);
+		r->req = NULL;
+		WRITE_ONCE(r->buf, NULL);	/* first: a panic overwrites what it leads to */
+		erot_image_buf_free(buf);
 	}
 	erot_image_tree_free(img);
-	crypto_free_aead(img->aead);
-	kvfree(img->envelope);
 	if (img->payload)
 		fput(img->payload);
+	img->payload = NULL;
+}
+
+void erot_image_free(struct erot_image *img)
+{
+	if (!img)
+		return;
+	erot_image_retire(img);
+	crypto_free_aead(img->aead);
+	kvfree(img->envelope);
 	kfree_sensitive(img);
 }
 

@@ -21,6 +21,7 @@ int erot_image_batch_init(void);
 void erot_image_batch_exit(void);
 
 struct erot_image *erot_image_alloc(struct rw_semaphore *keys);
+void erot_image_retire(struct erot_image *img);
 void erot_image_free(struct erot_image *img);
 
 int erot_image_load(struct erot_image *img, struct file *envelope, struct file *payload,

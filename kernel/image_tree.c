@@ -46,8 +46,12 @@ void erot_image_tree_drop(struct erot_image *img)
 
 void erot_image_tree_free(struct erot_image *img)
 {
+	struct tree_block *cache = img->cache;
+
 	erot_image_tree_drop(img);
-	kvfree(img->cache);
+	WRITE_ONCE(img->ncache, 0);	/* first, as above */
+	img->cache = NULL;
+	kvfree(cache);
 }
 
 /* As above, or a panic. */

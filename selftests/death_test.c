@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "selftests/fixture.h"
@@ -556,6 +558,36 @@ TEST_F(death, descriptor_closed_in_time)
 	ASSERT_FALSE(got.has_evidence);
 	close(fd);
 	told(_metadata, s, EROT_END_KILLED, RAN, SIGKILL);
+}
+
+/* Somebody may be long in taking the evidence: nothing of the payload is kept until then. */
+TEST_F(death, payload_file_is_let_go)
+{
+	struct fx_session *s = &self->s;
+	struct fx_payload payload;
+	struct fx_knobs k = { .payload = &payload };
+	struct erot_nl_session got;
+	struct erot_evidence ev;
+	uint64_t end = fx_end_ms(10);
+	int status, image, ret;
+
+	ASSERT_TRUE(!mkdir(FX_DIR "/disk", 0700) || errno == EEXIST);
+	ASSERT_EQ(0, mount("disk", FX_DIR "/disk", "tmpfs", 0, NULL));
+	image = fx_image_copy();
+	WORKS(fx_payload_make("disk/payload", image, &payload));
+	serving(_metadata, s, &k);
+	close(payload.fd);
+	close(image);
+	ASSERT_ERRNO(EBUSY, umount(FX_DIR "/disk"));
+	ASSERT_EQ(0, kill(s->pid, SIGKILL));
+	WORKS(fx_wait(s, 20, &status));
+	WORKS(fx_evidence(s, 20, &ev));
+	/* the last reference is dropped by a work of the kernel's */
+	while ((ret = umount(FX_DIR "/disk")) && errno == EBUSY && fx_left_ms(end))
+		poll(NULL, 0, 20);
+	ASSERT_EQ(0, ret);
+	WORKS(erot_nl_get(fx.nl, s->n.id, &got, &fx_err));
+	ASSERT_EQ(EROT_STATE_RELEASED, got.state);
 }
 
 FX_MAIN
