@@ -160,6 +160,28 @@ static void test_limits(void)
 	    "an entry more");
 }
 
+/* The content of a record that has an event log of @len bytes; it is not that of the entry. */
+static json_t *with_event_log(size_t len)
+{
+	size_t size = (len + 2) / 3 * 4 + 65536;
+	uint8_t *record = calloc(1, size);
+	char *text = record ? erot_base64_encode(record, size) : NULL;
+	json_t *b = copy();
+
+	must(!text);
+	json_object_set_new(entry_of(b, EROT_LOG_RELEASE), "content", json_string(text));
+	free(text);
+	free(record);
+	return b;
+}
+
+static void test_event_log(void)
+{
+	bad(with_event_log(EROT_EVENTLOG_MAX), "inclusion", "log-commitment",
+	    "the record of the longest event log");
+	bad(with_event_log(2 * EROT_EVENTLOG_MAX), "bundle", "bundle-value", "of one twice that");
+}
+
 int main(void)
 {
 	audit_begin();
@@ -167,6 +189,7 @@ int main(void)
 	test_refused_after();
 	test_long();
 	test_limits();
+	test_event_log();
 	audit_end();
 	return tap_done();
 }

@@ -6,9 +6,11 @@
 
 #include "common/base64.h"
 #include "liberot/audit_priv.h"
+#include "liberot/eventlog.h"
 #include "liberot/object.h"
 
-#define DOCUMENT_MAX	(1U << 20)
+/* The record of a release has the machine's event log, in base64, and little else. */
+#define DOCUMENT_MAX	(EROT_EVENTLOG_MAX / 3 * 4 + (1U << 18))
 
 /* A link in base64, its quotes and a comma. The documents have the rest. */
 #define LINK_SIZE	((sizeof(struct erot_log_entry) + 2) / 3 * 4 + 3)
