@@ -62,8 +62,8 @@ void erot_image_buf_free(u8 *buf)
  * erot_image_retire - give back what only reading needs
  * @img: or NULL; nobody reads any more, or ever did
  *
- * A session may wait long for somebody to take its evidence: not with a file that keeps a filesystem
- * from being unmounted, and buffers.
+ * A session may wait long for somebody to take its evidence: not with buffers, and not with a file
+ * that keeps a filesystem from being unmounted.
  */
 void erot_image_retire(struct erot_image *img)
 {
