@@ -49,7 +49,7 @@ FIXTURE_TEARDOWN(swap)
 }
 
 /* Fills more memory than there is, then says so and waits. */
-static pid_t press(struct __test_metadata *_metadata, size_t bytes, int *done)
+static pid_t press_once(struct __test_metadata *_metadata, size_t bytes, int *done)
 {
 	static const char mine[] = "pressed-pressed-";
 	int pipefd[2];
@@ -76,6 +76,29 @@ static pid_t press(struct __test_metadata *_metadata, size_t bytes, int *done)
 		_exit(1);
 	for (;;)
 		pause();
+}
+
+/*
+ * A kernel that does not keep up with writing out kills it, although swap is free, and has more
+ * written out the next time.
+ */
+static pid_t press(struct __test_metadata *_metadata, size_t bytes)
+{
+	unsigned int tries;
+	pid_t pid = -1;
+	ssize_t n = 0;
+	int done;
+	char c;
+
+	for (tries = 0; tries < 5 && n != 1; tries++) {
+		pid = press_once(_metadata, bytes, &done);
+		n = read(done, &c, 1);
+		close(done);
+		if (n != 1)
+			waitpid(pid, NULL, 0);
+	}
+	ASSERT_EQ(1, n) { TH_LOG("the process that presses has died %u times", tries); }
+	return pid;
 }
 
 struct found {
@@ -144,9 +167,8 @@ TEST_F_TIMEOUT(swap, holds_nothing_of_a_sandbox, 240)
 	struct sysinfo si;
 	struct found f;
 	uint64_t off;
-	int done, status;
+	int status;
 	pid_t presser;
-	char c;
 
 	WORKS(fx_launch(s, &k, &box));
 	WORKS(fx_ask(s, &r, &self->a));
@@ -156,8 +178,7 @@ TEST_F_TIMEOUT(swap, holds_nothing_of_a_sandbox, 240)
 		WORKS(fx_read(s, AGENT_READ, FX_BIG, off, AGENT_DATA_MAX, &self->a));
 
 	ASSERT_EQ(0, sysinfo(&si));
-	presser = press(_metadata, (size_t)si.totalram * si.mem_unit, &done);
-	ASSERT_EQ(1, read(done, &c, 1)) { TH_LOG("the process that presses has died"); }
+	presser = press(_metadata, (size_t)si.totalram * si.mem_unit);
 	ASSERT_EQ(0, sysinfo(&si));
 	ASSERT_LT(64UL << 20, (si.totalswap - si.freeswap) * si.mem_unit);
 	/* it lives on, with what it has */
@@ -186,7 +207,7 @@ TEST_F_TIMEOUT(swap, holds_nothing_of_a_sandbox, 240)
  */
 TEST_F_TIMEOUT(swap, search_finds_what_is_there, 240)
 {
-	int pipefd[2], done, status;
+	int pipefd[2], status;
 	pid_t holder, presser;
 	struct sysinfo si;
 	struct found f;
@@ -212,8 +233,7 @@ TEST_F_TIMEOUT(swap, search_finds_what_is_there, 240)
 	close(pipefd[1]);
 	ASSERT_EQ(1, read(pipefd[0], &c, 1));
 	ASSERT_EQ(0, sysinfo(&si));
-	presser = press(_metadata, (size_t)si.totalram * si.mem_unit, &done);
-	ASSERT_EQ(1, read(done, &c, 1));
+	presser = press(_metadata, (size_t)si.totalram * si.mem_unit);
 	search(_metadata, self->device, &f);
 	EXPECT_LT(100, f.canary);
 	kill(presser, SIGKILL);
