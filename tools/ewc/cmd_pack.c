@@ -275,5 +275,6 @@ int cmd_pack(int argc, char **argv)
 	p.prepare.finished = p.seal.manifest = p.n.manifest;
 	p.seal.statement = p.n.statement;
 	p.seal.one_file = p.n.temp;
+	p.seal.machine = p.machine;
 	return pack(&p);
 }

@@ -57,6 +57,23 @@ static int read_statement(const struct ewc_seal *s, struct parts *p, struct erot
 	return ret;
 }
 
+/* Whoever asked for one machine does not seal for another, whatever the provider answered. */
+static int check_machine(const struct ewc_seal *s, const struct parts *p, struct erot_error *err)
+{
+	const struct erot_grant_info *g = &p->info.grant;
+	uint8_t want[EROT_DIGEST_SIZE], got[EROT_DIGEST_SIZE];
+
+	if (!s->machine)
+		return 0;
+	if (strlen(s->machine) != 2 * sizeof(want) || erot_unhex(s->machine, want, sizeof(want)))
+		return erot_fail(err, EINVAL, "usage", "a machine's id is 64 hexadecimal digits");
+	if (erot_sha256(g->hwkey, g->hwkey_len, got))
+		return erot_fail(err, EIO, "crypto", "SHA-256");
+	return memcmp(want, got, sizeof(want)) ?
+	       erot_fail_digests(err, EKEYREJECTED, "statement-machine", want, got,
+				 "%s: key statement is for another machine", s->statement) : 0;
+}
+
 static int check_payload(const struct ewc_seal *s, struct parts *p, struct erot_error *err)
 {
 	struct stat st;
@@ -83,7 +100,7 @@ static int gather(const struct ewc_seal *s, struct parts *p, struct erot_error *
 	p->key = erot_secret_alloc(sizeof(*p->key), err);
 	if (!p->key)
 		return -ENOMEM;
-	ret = read_statement(s, p, err);
+	ret = read_statement(s, p, err) ?: check_machine(s, p, err);
 	if (!ret)
 		ret = erot_read_file(s->manifest, EROT_MANIFEST_MAX, &p->manifest,
 				     &p->manifest_len, err);
@@ -187,6 +204,7 @@ int cmd_seal(int argc, char **argv)
 		{ "payload", required_argument, NULL, 'p' },
 		{ "key", required_argument, NULL, 'k' },
 		{ "manifest", required_argument, NULL, 'm' },
+		{ "machine", required_argument, NULL, 'M' },
 		{ "one-file", no_argument, NULL, '1' },
 		{ "output", required_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 },
@@ -210,6 +228,9 @@ int cmd_seal(int argc, char **argv)
 			break;
 		case 'm':
 			s.manifest = optarg;
+			break;
+		case 'M':
+			s.machine = optarg;
 			break;
 		case '1':
 			s.one_file = 1;

@@ -46,6 +46,7 @@ struct ewc_prepare {
  * @manifest: finished
  * @out: file to make
  * @one_file: payload behind the envelope
+ * @machine: id that the statement must name, in hexadecimal, or NULL: any
  */
 struct ewc_seal {
 	const char *statement;
@@ -55,6 +56,7 @@ struct ewc_seal {
 	const char *manifest;
 	const char *out;
 	int one_file;
+	const char *machine;
 };
 
 /**

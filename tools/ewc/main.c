@@ -15,10 +15,12 @@ static const struct cli_command commands[] = {
 	  "--manifest TEMPLATE [--key K] [--finished M] DIR|TAR -o PAYLOAD",
 	  "Make an encrypted payload, its key and its manifest" },
 	{ "seal", cmd_seal,
-	  "--statement S [--cert C] --payload P --key K --manifest M [--one-file] -o EWC",
+	  "--statement S [--cert C] [--machine ID] --payload P --key K --manifest M [--one-file] "
+	  "-o EWC",
 	  "Make the envelope for one launch" },
 	{ "renew", cmd_seal,
-	  "--statement S [--cert C] --payload P --key K --manifest M [--one-file] -o EWC",
+	  "--statement S [--cert C] [--machine ID] --payload P --key K --manifest M [--one-file] "
+	  "-o EWC",
 	  "Make a fresh envelope for a payload that was launched before" },
 	{ "pack", cmd_pack,
 	  "[--manifest TEMPLATE] --derg URL [--ca PEM] [--tenant T] --machine ID --client-cert PEM "

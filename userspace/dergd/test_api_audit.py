@@ -118,18 +118,21 @@ class Liar(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):       # pylint: disable=invalid-name
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(self.server.answer)))
         self.end_headers()
         self.wfile.write(self.server.answer)
 
+    do_POST = do_GET
+
     def log_message(self, *_):
         pass
 
 
-def fetch_from_liar(a, answer):
-    """What fetch makes of an answer."""
+def lied_to(answer, call):
+    """What @call makes of an answer, which it gets from the address that it is called with."""
     server = http.server.HTTPServer(("127.0.0.1", 0), Liar)
     server.answer = json.dumps(answer).encode()
     ctx = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -137,9 +140,14 @@ def fetch_from_liar(a, answer):
     server.socket = ctx.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.handle_request)
     thread.start()
-    done = a.fetch("liar.audit", "--derg", f"https://127.0.0.1:{server.server_port}")
+    done = call(f"https://127.0.0.1:{server.server_port}")
     thread.join()
     server.server_close()
+    return done
+
+
+def fetch_from_liar(a, answer):
+    done = lied_to(answer, lambda url: a.fetch("liar.audit", "--derg", url))
     written = os.path.exists(f"{DIR}/liar.audit")
     if written:
         os.unlink(f"{DIR}/liar.audit")
@@ -179,6 +187,17 @@ def test_launch(a, bundle, other_receipt):
     ok(done.returncode == USAGE, "and is named once")
 
 
+def test_machine(bundle):
+    """A provider that answers with a key statement for another machine than was asked for."""
+    done = lied_to({"statement": bundle["statement"]}, lambda url: ewc(
+        "pack", "--derg", url, "--manifest", "template.json", "--machine", "0" * 64,
+        "--order-cert", "order.pem", "--order-key", "order.key", "--cert", "derg/receipt-cert.der",
+        "-o", "lied.ewc", "root", env=CONFIG))
+    if not ok(done.returncode == REFUSED and done.stderr.endswith(b" (statement-machine)\n") and
+              not os.path.exists(f"{DIR}/lied.ewc"), "pack: for another machine nothing is sealed"):
+        note(done.stderr)
+
+
 def test_audit_later(a, other_receipt):
     """The log has grown since."""
     ok(a.fetch("app.audit", "--since", "kept.audit").returncode == GOOD, "fetch --since a bundle")
@@ -203,6 +222,7 @@ def test_audit_later(a, other_receipt):
     ok(done.returncode == REFUSED and done.stdout.endswith(b"\nThe chain does not hold.\n") and
        b"\nchain        BAD " in done.stdout, "as text, too")
     test_launch(a, bundle, other_receipt)
+    test_machine(bundle)
     forged = {**bundle, "receipt": b64(other_receipt)}
     write("forged.audit", json.dumps(forged).encode())
     a.bad("another launch's receipt", "derivation", "receipt-statement", "forged.audit")

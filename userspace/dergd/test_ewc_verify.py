@@ -4,12 +4,14 @@
     test_ewc_verify.py BUILD        directory with ewc, dergctl and erot-hsm
 """
 import base64
+import hashlib
 import json
+import os
 import sys
 
 sys.dont_write_bytecode = True
 
-from test_http_fixture import openssl                                               # noqa: E402
+from test_http_fixture import ok, openssl                                           # noqa: E402
 from test_launch_fixture import (CERT, INTERNAL, NOT_FOUND, REFUSED, USAGE, bad,    # noqa: E402
                                  content, flip, full, good, launches, main, path, read, run,
                                  tool, write)
@@ -174,6 +176,21 @@ def test_arguments():
         "ewc", "verify", "--receipt", "app.receipt", "--cert", CERT), "standard output")
 
 
+def test_seal():
+    """Whoever asked for one machine seals for no other."""
+    mine = hashlib.sha256(read("machine.der")).hexdigest()
+    args = ("ewc", "seal", "--statement", "app.statement", "--cert", CERT, "--payload",
+            "app.payload", "--key", "app.key", "--manifest", "app.manifest", "-o", "sealed.ewc")
+    bad("seal: for another machine", REFUSED, "statement-machine", tool(
+        *args, "--machine", "0" * 64), "app.statement: ")
+    for machine in ("", mine[:-1], mine + "0", "g" * 64):
+        bad(f"seal: for the machine {machine}", USAGE, "usage", tool(*args, "--machine", machine))
+    ok(not os.path.exists(path("sealed.ewc")), "nothing was sealed")
+    good("seal: for that machine", tool(*args, "--machine", mine.upper()))
+    os.unlink(path("sealed.ewc"))
+    good("seal: for any", tool(*args))
+
+
 def test():
     app, second = launches("app", "second")
     for launch in (app, second):
@@ -191,6 +208,7 @@ def test():
     test_key()
     test_signed()
     test_arguments()
+    test_seal()
 
 
 main(test)
