@@ -159,6 +159,7 @@ int db_alone(struct db *db, enum db_mode mode, bool resume, db_work work, void *
 {
 	/* what one attempt said is nothing to the caller when the next one succeeds */
 	struct erot_error why = { 0 };
+	bool unknown = false;
 	unsigned int i;
 	int ret = 0;
 
@@ -173,10 +174,15 @@ int db_alone(struct db *db, enum db_mode mode, bool resume, db_work work, void *
 		if (ret == -EINPROGRESS && !strcmp(why.code, "db-outcome-unknown")) {
 			if (!resume)
 				break;
+			unknown = mode != DB_MODE_READ;
 		} else if (db->verdict == DB_FAILED) {
 			break;
 		}
 	}
+	/* nobody could look whether it happened, when it perhaps did */
+	if (i == TRIES && ret != -EINPROGRESS && unknown)
+		return erot_fail(err, EINPROGRESS, "db-outcome-unknown", "COMMIT, and then: %s",
+				 why.text);
 	if (i == TRIES && ret != -EINPROGRESS)
 		return erot_fail(err, EBUSY, db->verdict == DB_LOST ? "db-lost" : "db-busy",
 				 "tried %u times: %s", TRIES, why.text);

@@ -15,6 +15,7 @@
  * @drop:   1: what the client sends is not passed on; 2: it is, but not the answer; 3: the answer
  *	    is that the server shuts down; 0: nothing is done
  * @at:     where: this is in it
+ * @gone:   the server is, once that has happened: connections are hung up on
  * @turns:  how often the client has sent something, and then waited
  */
 struct proxy {
@@ -23,6 +24,7 @@ struct proxy {
 	int listen;
 	int drop;
 	const char *at;
+	bool gone;
 	int turns;
 };
 
@@ -99,8 +101,13 @@ static void *serve_clients(void *arg)
 	int client;
 
 	/* one at a time: so is the test's connection */
-	while ((client = accept(p->listen, NULL, NULL)) >= 0)
-		serve_client(p, client);
+	while ((client = accept(p->listen, NULL, NULL)) >= 0) {
+		if (__atomic_load_n(&p->gone, __ATOMIC_SEQ_CST) &&
+		    !__atomic_load_n(&p->drop, __ATOMIC_SEQ_CST))
+			close(client);
+		else
+			serve_client(p, client);
+	}
 	return NULL;
 }
 
@@ -158,6 +165,20 @@ static void test_lost_commit(struct proxy *p, struct db *db, struct db *direct)
 	}
 	tap_ok(number(direct, "SELECT count(*) FROM t_lost WHERE k > 10") == 3,
 	       "postgresql: DB_RESUME did it once each");
+}
+
+static void test_lost_for_good(struct proxy *p, struct db *db)
+{
+	struct insert again = { .key = 20 };
+
+	__atomic_store_n(&p->gone, true, __ATOMIC_SEQ_CST);
+	arm(p, 2, "COMMIT");
+	tap_refused(db_transaction(db, DB_RESUME, insert_once, &again, &err), EINPROGRESS, &err,
+		    "db-outcome-unknown", "postgresql: lost in COMMIT, and not found again");
+	tap_ok(again.attempts == 1, "DB_RESUME had no chance to look");
+	__atomic_store_n(&p->gone, false, __ATOMIC_SEQ_CST);
+	tap_ok(!db_transaction(db, DB_RESUME, insert_once, &again, &err) && again.attempts == 2,
+	       "and looks when it has");
 }
 
 /* ---- before COMMIT */
@@ -273,6 +294,7 @@ static void behind_proxy(struct test_base *base, struct db *direct)
 	if (db_open(url, &db, &err))
 		test_bail(err.text);
 	test_lost_commit(&p, db, direct);
+	test_lost_for_good(&p, db);
 	test_lost_before(&p, db, direct);
 	test_turns(&p, db);
 	db_close(db);
