@@ -237,6 +237,23 @@ static int check_standing(struct db *db, struct making *w, struct epoch *e,
 	return ret ?: epoch_active(db, w->tenant, w->s.grant.epoch, e, err);
 }
 
+/* Its signature is ours, but a database that was restored may be older than it. */
+static int check_known(struct db *db, const struct making *w, struct erot_error *err)
+{
+	struct db_rows *rows;
+	bool known;
+	int ret;
+
+	db_query(db, err, &rows, "SELECT 1 FROM statement WHERE digest = $1",
+		 DB_ARGS(db_blob(w->s.digest, sizeof(w->s.digest))));
+	known = db_next(rows);
+	ret = db_end(rows, err);
+	if (!ret && !known)
+		ret = erot_fail(err, ENOENT, "statement-unknown",
+				"tenant %s has no such key statement", w->tenant);
+	return ret;
+}
+
 static int find_work(struct db *db, void *ctx, struct erot_error *err)
 {
 	uint8_t machine[EROT_DIGEST_SIZE];
@@ -247,7 +264,7 @@ static int find_work(struct db *db, void *ctx, struct erot_error *err)
 	ret = made_before(db, w, err);
 	if (ret || w->out->cms)
 		return ret;
-	return check_standing(db, w, &e, machine, err);
+	return check_known(db, w, err) ?: check_standing(db, w, &e, machine, err);
 }
 
 /**

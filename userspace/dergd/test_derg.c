@@ -260,6 +260,24 @@ TEST_F(derg, orders_that_are_refused)
 	free(env);
 }
 
+static int forget_statements(struct db *db, void *ctx, struct erot_error *err)
+{
+	(void)ctx;
+	return db_run(db, err, NULL, "DELETE FROM statement", DB_NO_ARGS);
+}
+
+/* As in a database that was restored from before. */
+TEST_F(derg, a_statement_that_is_forgotten)
+{
+	struct derg_receipt_request rr = RECEIPT_REQUEST();
+	uint8_t *cms;
+	size_t len;
+
+	ASSERT_EQ(0, db_transaction(self->d.db, 0, forget_statements, NULL, &self->err));
+	REFUSED("statement-unknown", ENOENT, make_receipt(&self->d, &rr, NOW, &cms, &len,
+							   &self->err));
+}
+
 TEST_F(derg, one_statement_one_receipt)
 {
 	uint8_t *cms, other_key[32] = { 1 };
