@@ -147,12 +147,15 @@ static void run_all(struct db *db, struct jobs *jobs)
 		return;
 	unknown = ret == -EINPROGRESS && !strcmp(why.code, "db-outcome-unknown");
 	STAILQ_FOREACH(job, jobs, entry) {
-		if (!unknown || job->resume || job->ret) {
+		/* who was refused has done nothing, whatever became of the others */
+		bool perhaps = unknown && !job->ret;
+
+		if (!perhaps || job->resume)
 			run_alone(db, job);
-			continue;
+		if (perhaps && (!job->resume || job->ret == -EBUSY)) {
+			job->ret = ret;
+			job->err = why;
 		}
-		job->ret = ret;
-		job->err = why;
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "dergd/test_database.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -181,6 +182,81 @@ static void test_lost_for_good(struct proxy *p, struct db *db)
 	       "and looks when it has");
 }
 
+/**
+ * struct member - of a group; the first waits in its work until two wait for it
+ * @work: of its transaction
+ */
+struct member {
+	struct insert in;
+	struct db *db;
+	struct db_group *group;
+	db_work work;
+	bool begun;
+	int ret;
+	struct erot_error err;
+	pthread_t thread;
+};
+
+static int wait_for_two(struct db *db, void *ctx, struct erot_error *e)
+{
+	struct member *m = ctx;
+
+	(void)db;
+	(void)e;
+	__atomic_store_n(&m->begun, true, __ATOMIC_SEQ_CST);
+	while (db_group_waiting(m->group) < 2)
+		sched_yield();
+	return 0;
+}
+
+static void *member_thread(void *ctx)
+{
+	struct member *m = ctx;
+
+	m->ret = db_transaction(m->db, DB_SHARED | DB_RESUME, m->work,
+				m->work == insert_once ? (void *)&m->in : m, &m->err);
+	return NULL;
+}
+
+static void start(struct member *m)
+{
+	db_join(m->db, m->group);
+	if (pthread_create(&m->thread, NULL, member_thread, m))
+		test_bail("thread");
+}
+
+/* The second commits for the third, too, and its connection breaks. */
+static void test_group_lost(struct proxy *p, struct db *db, struct db *direct, struct db *third)
+{
+	struct db_group *g = db_group_new();
+	struct member m[3] = {
+		{ .db = direct, .group = g, .work = wait_for_two },
+		{ .db = db, .group = g, .work = insert_once, .in = { .key = 30 } },
+		{ .db = third, .group = g, .work = insert_once, .in = { .key = 31 } },
+	};
+	int i;
+
+	start(&m[0]);
+	while (!__atomic_load_n(&m[0].begun, __ATOMIC_SEQ_CST))
+		sched_yield();
+	__atomic_store_n(&p->gone, true, __ATOMIC_SEQ_CST);
+	arm(p, 2, "COMMIT");
+	start(&m[1]);
+	while (db_group_waiting(g) < 1)
+		sched_yield();
+	start(&m[2]);
+	for (i = 0; i < 3; i++) {
+		pthread_join(m[i].thread, NULL);
+		db_join(m[i].db, NULL);
+	}
+	__atomic_store_n(&p->gone, false, __ATOMIC_SEQ_CST);
+	for (i = 1; i < 3; i++)
+		tap_refused(m[i].ret, EINPROGRESS, &m[i].err, "db-outcome-unknown", i == 1 ?
+			    "a group lost in COMMIT: its leader" : "and its other member");
+	tap_ok(m[1].in.attempts == 1 && m[2].in.attempts == 1, "none of them had another look");
+	db_group_free(g);
+}
+
 /* ---- before COMMIT */
 
 /**
@@ -277,8 +353,8 @@ static void behind_proxy(struct test_base *base, struct db *direct)
 	static struct proxy p;
 	static char proxied[300];
 	const char *keep = url;
+	struct db *db, *third = must_open();
 	pthread_t thread;
-	struct db *db;
 	char path[160];
 
 	signal(SIGPIPE, SIG_IGN);
@@ -295,6 +371,8 @@ static void behind_proxy(struct test_base *base, struct db *direct)
 		test_bail(err.text);
 	test_lost_commit(&p, db, direct);
 	test_lost_for_good(&p, db);
+	test_group_lost(&p, db, direct, third);
+	db_close(third);
 	test_lost_before(&p, db, direct);
 	test_turns(&p, db);
 	db_close(db);
