@@ -382,6 +382,11 @@ static void test_revoked(void)
 	launch_free(&old);
 	launch_free(&l);
 
+	launch_make(&l, "audit", &one);
+	forge(&l, EROT_LOG_RECEIPT_REVOKED, json_pack("{s:s}", "reason", "of what?"));
+	launch_run(&l, now);
+	bad_launch(&l, "sequence", "audit-revoked", "a revocation that does not say of what");
+
 	/* made before, released after: as a provider can who lets a revoked machine go on */
 	launch_make(&l, "audit", &two);
 	launch_make(&old, "audit", &one);

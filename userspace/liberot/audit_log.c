@@ -204,10 +204,11 @@ static int not_revoked(const struct audit *a, uint32_t kind, const char *member,
 			continue;
 		record = json_loadb((char *)e->content.data, e->content.len, 0, NULL);
 		about = json_string_value(json_object_get(record, member));
-		if (about && !strcmp(about, hex))
+		/* one that does not say what was revoked may be about anything */
+		if (!about || !strcmp(about, hex))
 			ret = erot_fail(err, EKEYREJECTED, "audit-revoked",
-					"the log has the %s before the release",
-					erot_log_kind_name(kind));
+					"the log has %s %s before the release", about ? "the" :
+					"an unreadable", erot_log_kind_name(kind));
 		json_decref(record);
 	}
 	return ret;
