@@ -226,37 +226,27 @@ static void on_exit(COMPAT_EXIT_PROBE_ARGS)
 	erot_session_put(s);
 }
 
-/* Whether a session watches this namespace, or one around it. The first there is the only one. */
-static bool is_watched(struct pid_namespace *ns)
-{
-	struct erot_session *s;
-
-	lockdep_assert_held(&watch_lock);
-	for (; ns && ns->level; ns = ns->parent)
-		hash_for_each_possible(watched, s, watch, (unsigned long)ns)
-			if (s->pid_ns == ns)
-				return true;
-	return false;
-}
-
 /* Of two sessions of one sandbox, an exit or exec would be found to be of one of them. */
 static int watch(struct erot_session *s)
 {
 	struct pid_namespace *ns = task_active_pid_ns(current);
-	int err = -EBUSY;
+	struct erot_session *other;
 
 	spin_lock(&watch_lock);
-	if (!is_watched(ns)) {
+	rcu_read_lock();
+	other = find_watched(ns);
+	rcu_read_unlock();
+	if (!other) {
 		s->pid = get_pid(task_tgid(current));
 		WRITE_ONCE(s->pid_ns, get_pid_ns(ns));
 		/* Dropped when the end is complete: the watch runs this module's code. */
 		__module_get(THIS_MODULE);
 		erot_session_get(s);
 		hash_add_rcu(watched, &s->watch, (unsigned long)ns);
-		err = 0;
 	}
 	spin_unlock(&watch_lock);
-	return err;
+	erot_session_put(other);
+	return other ? -EBUSY : 0;
 }
 
 /**
