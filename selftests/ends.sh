@@ -62,8 +62,10 @@ for i in {1..9}; do
 	clients[i]=$!
 	until_true 60 released "$i" || not_ok "launch $i is over" "$(cat "$i.out")"
 done
-until_true 60 sh -c 'grep -c terminate asked | grep -qx 8' && sleep 2
-same "of nine ends the provider is asked for eight" 8 "$(pidof sleep | wc -w)"
+until_true 60 sh -c 'grep -c terminate asked | grep -qx 8'
+daemon_heard
+same "of nine ends the provider is asked for eight" 8 \
+	"$(wc -w <"/proc/$daemon/task/$daemon/children")"
 mode works
 read -r -d '' -a sleeping < <(pidof sleep)
 kill "${sleeping[@]}"

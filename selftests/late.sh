@@ -13,6 +13,12 @@ at_end daemon_end
 disk_begin
 same "a disk with the payload" 0 $?
 
+# waits PID: it sleeps, and erotd has heard what it said before
+waits()
+{
+	until_true 60 grep -q '^State:.S' "/proc/$1/status" && daemon_heard
+}
+
 # attached NAME: its mounter, in $mounter, is through with ATTACH and waits, as the child does
 attached()
 {
@@ -33,7 +39,7 @@ attached()
 	kill -STOP "$child"
 	rate max
 	# the descriptor of the session is closed then
-	until_true 60 sh -c "! ls -l /proc/$mounter/fd | grep -q '\\[erot\\]'" && sleep 1
+	until_true 60 sh -c "! ls -l /proc/$mounter/fd | grep -q '\\[erot\\]'" && waits "$mounter"
 }
 
 in_state()
@@ -52,7 +58,7 @@ late()
 	attached late || { not_ok "$1: is attached" "$(cat late.err)"; return; }
 	kill -STOP "$mounter"
 	kill -CONT "$child"
-	in_state "$id" bound && sleep 1
+	in_state "$id" bound && waits "$child"
 	kill -STOP "$daemon"
 	# an event of the module is the first thing that waits for erotd
 	erotctl destroy "$other"

@@ -62,6 +62,12 @@ runtime()
 	sed -i "s/\"maxRuntime\": *[0-9]*/\"maxRuntime\": ${1:-$RUNTIME}/" "$work/app.manifest"
 }
 
+# daemon_heard: erotd has handled all that had come before; it takes one event after the other
+daemon_heard()
+{
+	erotctl doctor --socket erotd.sock >/dev/null 2>&1 || :
+}
+
 daemon_begin()
 {
 	erotd -c "$work/erotd.conf" >>"$work/erotd.log" 2>&1 &
