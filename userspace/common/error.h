@@ -60,8 +60,9 @@ void erot_error_prefix(struct erot_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /**
- * erot_printable() - make a text safe for a terminal
- * @s: UTF-8, may carry what a peer sent; control characters, C1 among them, become '?' byte by byte
+ * erot_printable() - make a text safe for a terminal, and UTF-8 (RFC 3629), as JSON has to be
+ * @s: may carry what a peer sent, and be cut anywhere; control characters, C1 among them, and bytes
+ *     that are of no character become '?' byte by byte
  */
 void erot_printable(char *s);
 

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE	/* mkdtemp() */
 #endif
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -17,6 +18,37 @@
 #include "common/msg.h"
 #include "common/secret.h"
 #include "common/tap.h"
+
+/* Jansson, which our answers go through, takes nothing else. */
+static void test_utf8(void)
+{
+	static const char *const good[] = {
+		"\xc2\xa0", "\xdf\xbf", "\xe0\xa0\x80", "\xec\xbf\xbf", "\xed\x9f\xbf",
+		"\xee\x80\x80", "\xef\xbf\xbd", "\xf0\x90\x80\x80", "\xf3\xbf\xbf\xbf",
+		"\xf4\x8f\xbf\xbf",
+	};
+	static const char *const bad[] = {
+		"\x80", "\x9b", "\xc0\xaf", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x9f\xbf",
+		"\xe1\x80", "\xe1\x80(", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+		"\xf1\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
+	};
+	struct erot_error err;
+	json_t *text;
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		erot_fail(&err, EPERM, "code", "a%sz", good[i]);
+		tap_ok(err.text[0] == 'a' && !strncmp(err.text + 1, good[i], strlen(good[i])) &&
+		       !strcmp(err.text + 1 + strlen(good[i]), "z"), "character %zu stays", i);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		erot_fail(&err, EPERM, "code", "a%sz", bad[i]);
+		text = json_string(err.text);
+		tap_ok(text && strlen(err.text) == strlen(bad[i]) + 2 && err.text[1] == '?' &&
+		       err.text[strlen(bad[i]) + 1] == 'z', "bytes of no character %zu", i);
+		json_decref(text);
+	}
+}
 
 static void test_error(void)
 {
@@ -37,14 +69,19 @@ static void test_error(void)
 	tap_ok(!err.expected[0] && !err.actual[0], "values do not outlive their error");
 	erot_fail(&err, EPERM, "d-code", "%s",
 		  "\xc2\x80\xc2\x9b" "31m\xc3\xbc\xc2\xa0\xc3\x9b\xc2");
-	tap_ok(!strcmp(err.text, "????31m\xc3\xbc\xc2\xa0\xc3\x9b\xc2"),
+	tap_ok(!strcmp(err.text, "????31m\xc3\xbc\xc2\xa0\xc3\x9b?"),
 	       "nor control characters of two bytes, and all else stays");
+	test_utf8();
 	memset(longest, 'l', sizeof(longest));
 	longest[sizeof(longest) - 1] = 0;
 	erot_fail(&err, EPERM, longest, "%s", longest);
 	erot_error_prefix(&err, "%s", longest);
 	tap_ok(strlen(err.text) == sizeof(err.text) - 1 && strlen(err.code) == sizeof(err.code) - 1,
 	       "long ones are cut");
+	memset(longest, 'l', sizeof(longest) - 3);
+	memcpy(longest + sizeof(err.text) - 2, "\xc3\xbc", 3);
+	erot_fail(&err, EPERM, "e-code", "%s", longest);
+	tap_ok(err.text[sizeof(err.text) - 2] == '?', "not in the middle of a character");
 	tap_ok(erot_fail(NULL, EIO, "x", "y") == -EIO, "nobody has to listen");
 }
 
