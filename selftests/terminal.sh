@@ -63,8 +63,9 @@ same "stdout closed by its reader: EPIPE" 45 $?
 cat >on-a-tty <<-'END'
 	tty >tty.name
 	stty rows 40 cols 100
-	erotctl run "$@" --socket erotd.sock --payload app.payload tty.ewc tty.receipt
-	status=$?
+	erotctl run "$@" --socket erotd.sock --payload app.payload tty.ewc tty.receipt |
+		if [ -e reader ]; then head -c 2; else cat; fi
+	status=${PIPESTATUS[0]}
 	stty -a | grep -q ' icanon' && echo put back
 	exit $status
 END
@@ -98,6 +99,14 @@ wait "$client"
 same "exit status" 12 $?
 exec 9>&-
 matches "the user's terminal is put back" 'put back' "$(cat tty.out)"
+
+touch reader
+on_tty '["/bin/work", "chatter"]' -t
+wait "$client"
+same "whoever reads its output goes away: EIO" 1 $?
+exec 9>&-
+rm reader
+matches "then the terminal is put back, too" 'put back' "$(cat tty.out)"
 
 # process.terminal of the manifest, and what overrides it
 sed -i 's/"process": *{/"process": {"terminal": true, /' app.manifest

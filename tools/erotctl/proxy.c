@@ -2,6 +2,7 @@
 /* Terminal proxy. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -54,7 +55,7 @@ static int make_raw(void)
 	if (tcgetattr(STDIN_FILENO, &before))
 		return errno == ENOTTY ? 0 : -errno;
 	/* Signals that end this process are read from a descriptor, so exit() is always passed. */
-	if (atexit(restore))
+	if (atexit(restore) || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -ENOMEM;
 	t = before;
 	cfmakeraw(&t);
