@@ -82,6 +82,12 @@ in_guest()
 	grep '^{' "$work/samples" >>"$samples" || die "the guest told nothing"
 }
 
+# what a program that measures says on its stdout: samples, and why it failed
+keep()
+{
+	awk '/^{/ { print; next } { print >"/dev/stderr" }' >>"$samples"
+}
+
 # settings of a run go along
 export BENCH_ROUNDS=${BENCH_ROUNDS:-5}
 settings=()
@@ -106,8 +112,8 @@ for name in "${host[@]}"; do
 	echo "# == $name"
 	case $name in
 	pack) TMPDIR=$work scratch_run "$top/bench/pack.py" "$build/ewc" >>"$samples" || status=1 ;;
-	derg) scratch_run "$build/bench_release" | grep '^{' >>"$samples" || status=1 ;;
-	log) scratch_run "$build/bench_log" "${BENCH_ENTRIES:-10000000}" | grep '^{' >>"$samples" || status=1 ;;
+	derg) scratch_run "$build/bench_release" | keep || status=1 ;;
+	log) scratch_run "$build/bench_log" "${BENCH_ENTRIES:-10000000}" | keep || status=1 ;;
 	esac
 done
 if [ -s "$samples" ]; then
