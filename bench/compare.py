@@ -112,7 +112,15 @@ def rows(cpus, sizes):
     for database in ("sqlite", "postgresql", "postgresql-two"):
         for clients in (1, 4, 16):
             out += derg(database, clients)
+    for database in ("sqlite", "postgresql"):
+        for clients in (1, 4, 16):
+            out += https(database, clients)
     return out
+
+
+def within(side):
+    return [Row(text, side[:2] + ("%s-%s" % (side[2], part),)) for part, text in (
+        ("p50", "  half of them within"), ("p99", "  all but one in a hundred within"))]
 
 
 # the target is that of many clients; what an append needs of the HSM is nothing
@@ -129,6 +137,21 @@ def derg(database, clients):
         name = "%s a second, %s, %d at once" % (text, database, clients)
         out.append(Row(name + ", raw HSM" if raw else name, ours, theirs,
                        least=0.8 if raw and clients == 16 else None))
-        for part, name in (("p50", "  half of them within"), ("p99", "  all but one in a hundred within")):
-            out.append(Row(name, ours[:2] + ("%s-%s" % (ours[2], part),)))
+        out += within(ours)
     return out
+
+
+# attested ones, by a dergd, and what is in them besides HTTP
+def https(database, clients):
+    def side(metric, case="attested-"):
+        return "derg", case + database, "%s-%d" % (metric, clients)
+
+    where = "%s, %d at once" % (database, clients)
+    ours, plain, raw = side("release-https"), side("release-proof"), side("release", "hsm-attested-")
+    return [
+        Row("releases over HTTPS a second, %s, raw HSM" % where, ours, raw),
+    ] + within(ours) + [
+        Row("  over HTTPS, without HTTP", ours, plain),
+        Row("  without HTTP, raw HSM", plain, raw),
+        Row("challenges over HTTPS a second, %s" % where, side("challenge-https")),
+    ] + within(side("challenge-https"))

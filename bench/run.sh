@@ -112,7 +112,10 @@ for name in "${host[@]}"; do
 	echo "# == $name"
 	case $name in
 	pack) TMPDIR=$work scratch_run "$top/bench/pack.py" "$build/ewc" >>"$samples" || status=1 ;;
-	derg) scratch_run "$build/bench_release" | keep || status=1 ;;
+	derg)
+		scratch_run "$build/bench_release" | keep || status=1
+		scratch_run "$build/bench_https" | keep || status=1
+		;;
 	log) scratch_run "$build/bench_log" "${BENCH_ENTRIES:-10000000}" | keep || status=1 ;;
 	esac
 done
