@@ -156,6 +156,8 @@ struct work {
 	uint64_t now;
 	struct epoch *e;
 	bool forced;
+	bool again;	/* is told of, though it was destroyed before */
+	bool no_root;	/* the token had none, while it was being made */
 	int (*each)(void *ctx, const struct epoch *e);
 	void *ctx;
 };
@@ -255,9 +257,11 @@ int epoch_new(struct derg *d, const char *tenant, uint32_t number, uint64_t now,
 	if (ret)
 		return ret;
 	ret = db_transaction(d->db, DB_RESUME, activate_work, &w, err);
-	if (ret && e->state == EPOCH_DESTROYED)	/* by somebody else, who found no root yet */
-		hsm_destroy(&d->a->hsm, label, NULL);
-	return ret;
+	if (!ret || e->state != EPOCH_DESTROYED)
+		return ret;
+	/* by somebody else, who found no root yet */
+	ret = hsm_destroy(&d->a->hsm, label, err);
+	return ret && ret != -ENOENT ? ret : epoch_alive(e, err);
 }
 
 static int drain_work(struct db *db, void *ctx, struct erot_error *err)
@@ -290,15 +294,31 @@ int epoch_drain(struct derg *d, const char *tenant, uint32_t number, uint64_t no
 	return ret;
 }
 
+/* What had no root when the token was asked may have got one, and be in use, since then. */
 static int gone_work(struct db *db, void *ctx, struct erot_error *err)
 {
 	struct work *w = ctx;
 	int ret;
 
 	ret = epoch_load(db, w->tenant, w->number, w->e, err);
-	if (!ret && w->e->state != EPOCH_DESTROYED)
-		ret = set_state(db, w->e, EPOCH_DESTROYED, w->forced, w->now, err);
-	return ret;
+	if (ret || (w->e->state == EPOCH_DESTROYED && !w->again))
+		return ret;
+	if (w->no_root && w->e->state != EPOCH_MAKING)
+		return erot_fail(err, EBUSY, "epoch-in-use",
+				 "epoch %" PRIu32 " of %s has just been finished, and is %s",
+				 w->number, w->tenant, states[w->e->state]);
+	return set_state(db, w->e, EPOCH_DESTROYED, w->forced, w->now, err);
+}
+
+/* Whoever made it while it was destroyed may have died before the root was taken back. */
+static int destroy_again(struct derg *d, struct work *w, const char *label)
+{
+	struct erot_error ignored;
+
+	if (hsm_destroy(&d->a->hsm, label, &ignored))
+		return -EALREADY;
+	w->again = true;
+	return 0;
 }
 
 int epoch_destroy(struct derg *d, const char *tenant, uint32_t number, bool force, uint64_t now,
@@ -311,6 +331,11 @@ int epoch_destroy(struct derg *d, const char *tenant, uint32_t number, bool forc
 
 	/* from here on no receipt is made any more, so that last_use stands still */
 	ret = db_transaction(d->db, DB_RESUME, drain_work, &w, err);
+	if (ret == -EALREADY) {
+		epoch_root(e, label);
+		return destroy_again(d, &w, label) ?:
+		       db_transaction(d->db, DB_RESUME, gone_work, &w, err);
+	}
 	if (ret)
 		return ret;
 	free_at = e->last_use + grace;
@@ -323,5 +348,6 @@ int epoch_destroy(struct derg *d, const char *tenant, uint32_t number, bool forc
 	ret = hsm_destroy(&d->a->hsm, label, err);
 	if (ret && ret != -ENOENT)
 		return ret;
+	w.no_root = ret && e->state == EPOCH_MAKING;
 	return db_transaction(d->db, DB_RESUME, gone_work, &w, err);
 }

@@ -79,7 +79,9 @@ int epoch_drain(struct derg *d, const char *tenant, uint32_t number, uint64_t no
  * @force: although launches may still run, whose evidence nobody can check then
  * @err:   "epoch-in-use" with the time from which on it will work, "epoch-destroyed"
  *
- * An active epoch begins to drain. Without @force the root stays until the last receipt and grace.
+ * An active epoch begins to drain. Without @force the root stays until the last receipt and
+ * grace. Of one that was destroyed before, a root that is on the token all the same is destroyed,
+ * and that recorded.
  *
  * Return: 0 when the root is gone, -EBUSY, -EALREADY, -ENOENT, or another negative errno.
  */
