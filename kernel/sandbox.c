@@ -2,15 +2,17 @@
 /*
  * The sandbox: BIND, the exec gate, and the watch on its end. Two tracepoints
  * tell of every exec and exit; a static key keeps both free while no sandbox
- * lives. The probes cannot sleep: they mark, and leave the rest to task work,
- * which runs in the same task before it reaches userspace or a waiting parent.
+ * lives. It stays on for a while after the last one, for each change of it
+ * patches code and stops all processors. The probes cannot sleep: they mark,
+ * and leave the rest to task work, which runs in the same task before it
+ * reaches userspace or a waiting parent.
  */
 #include <linux/binfmts.h>
 #include <linux/dcache.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/hashtable.h>
-#include <linux/jump_label.h>
+#include <linux/jump_label_ratelimit.h>
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
@@ -29,7 +31,7 @@
 #include "session.h"
 #include "trace.h"
 
-static DEFINE_STATIC_KEY_FALSE(watching);
+static DEFINE_STATIC_KEY_DEFERRED_FALSE(watching, 10 * HZ);
 static DEFINE_SPINLOCK(watch_lock);
 static DEFINE_HASHTABLE(watched, 8);	/* by pid namespace; readers under RCU */
 
@@ -85,7 +87,7 @@ void erot_sandbox_unwatch(struct erot_session *s)
 	spin_lock(&watch_lock);
 	hash_del_rcu(&s->watch);
 	spin_unlock(&watch_lock);
-	static_branch_dec(&watching);
+	static_branch_slow_dec_deferred(&watching);
 	erot_session_put(s);
 }
 
@@ -159,7 +161,7 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 	struct erot_session *s;
 	struct gate *g;
 
-	if (!static_branch_unlikely(&watching))
+	if (!static_branch_unlikely(&watching.key))
 		return;
 	rcu_read_lock();
 	s = find_watched(task_active_pid_ns(task));
@@ -198,7 +200,7 @@ static void on_exit(COMPAT_EXIT_PROBE_ARGS)
 	struct erot_session *s;
 	int status;
 
-	if (!static_branch_unlikely(&watching))
+	if (!static_branch_unlikely(&watching.key))
 		return;
 	if (atomic_read(&task->signal->live))
 		return;
@@ -281,7 +283,7 @@ int erot_sandbox_bind(struct erot_session *s, u32 *isolation, const char **why)
 	if (err)
 		goto out;
 
-	static_branch_inc(&watching);
+	static_branch_deferred_inc(&watching);
 	down_write(&s->keys);
 	err = erot_session_expect(s, EROT_STATE_ATTACHED, why);
 	if (!err) {
@@ -296,7 +298,7 @@ int erot_sandbox_bind(struct erot_session *s, u32 *isolation, const char **why)
 	}
 	up_write(&s->keys);
 	if (err)
-		static_branch_dec(&watching);
+		static_branch_slow_dec_deferred(&watching);
 out:
 	mutex_unlock(&s->op);
 	if (!err)
@@ -353,6 +355,7 @@ int erot_sandbox_init(void)
 void erot_sandbox_exit(void)
 {
 	unregister_probes(ARRAY_SIZE(probes));
+	static_key_deferred_flush(&watching);
 	wait_var_event(&inflight, !atomic_read(&inflight));
 	synchronize_rcu_tasks();	/* the last work has returned, even if it was preempted */
 }
