@@ -295,7 +295,7 @@ complaints()
 			level = substr($0, 2, RLENGTH - 2) % 8
 			# a payload file was altered; no processor of the host was free for a while
 			warns = strict && ready && !oom && !/Killed process/ &&
-				!/erofs: \(device erofs\): / &&
+				!/erofs:? \(device [^)]*\): / &&
 				!/(clocksource: Long readout|hrtimer: interrupt took)/
 			# a frame of ours in the report of the killer is no complaint
 			ours = oom ? /\] erot: / : /erot/
