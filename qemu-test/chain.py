@@ -233,7 +233,7 @@ class Relay(Handler):
     def do_POST(self):
         p, body = self.provider, self.body()
         what = self.path.split("/")[-1]
-        p.requests.append(what)
+        p.requests.append((what, self.client_address))
         if self.planned("before", what):
             return
         try:
@@ -344,8 +344,11 @@ def chain(place, image):
         boot(place, image, "late", control, "erot_late")
         provider.requests.clear()
         boot(place, image, "again", control, "erot_lockdown")
-        ok("releases" in provider.requests and "machines" not in provider.requests,
-           "a reboot needs no enrolment", provider.requests)
+        names = [name for name, _ in provider.requests]
+        ok("releases" in names and "machines" not in names, "a reboot needs no enrolment", names)
+        ok(provider.requests[0][1] == provider.requests[1][1] and
+           names[:2] == ["challenges", "releases"],
+           "a launch has one connection", provider.requests)
         ok(provider.dergd.kills > 10, f"dergd was killed {provider.dergd.kills} times")
         provider.dergd.start()
         audits(provider)

@@ -81,8 +81,10 @@ int attester_open(struct attester *a, const char *config, struct erot_error *err
 
 void attester_close(struct attester *a)
 {
+	erot_service_close(a->service);
 	tpm_close(a->tpm);
 	EVP_PKEY_free(a->key);
+	a->service = NULL;
 	a->tpm = NULL;
 	a->key = NULL;
 }
@@ -93,6 +95,18 @@ static bool worth_retrying(int ret)
 	return ret == -ECONNRESET || ret == -EHOSTUNREACH || ret == -EAGAIN;
 }
 
+/* One for all requests: a launch has two, and each connection costs a handshake. */
+static int open_service(struct attester *a, struct erot_error *err)
+{
+	const struct erot_service_config config = {
+		.url = a->config.derg,
+		.ca = a->config.ca[0] ? a->config.ca : NULL,
+		.timeout = a->config.timeout,
+	};
+
+	return a->service ? 0 : erot_service_open(&config, &a->service, err);
+}
+
 /*
  * A lost answer is asked for again: the DERG gives the same one. Its restart takes moments, and a
  * launch whose answer is never fetched is lost for good.
@@ -100,26 +114,19 @@ static bool worth_retrying(int ret)
 int attester_post(struct attester *a, const char *path, const json_t *body, json_t **answer,
 		  struct erot_error *err)
 {
-	const struct erot_service_config config = {
-		.url = a->config.derg,
-		.ca = a->config.ca[0] ? a->config.ca : NULL,
-		.timeout = a->config.timeout,
-	};
 	char full[512 + EROT_TENANT_MAX];
-	struct erot_service *service;
 	unsigned int i;
 	int ret;
 
 	snprintf(full, sizeof(full), "/v1/tenants/%s/%s", a->config.tenant, path);
-	ret = erot_service_open(&config, &service, err);
+	ret = open_service(a, err);
 	if (ret)
 		return ret;
-	ret = erot_service_call(service, "POST", full, body, answer, err);
+	ret = erot_service_call(a->service, "POST", full, body, answer, err);
 	for (i = 0; i < RETRIES && worth_retrying(ret); i++) {
 		nanosleep(&(struct timespec) { .tv_sec = 1 }, NULL);
-		ret = erot_service_call(service, "POST", full, body, answer, err);
+		ret = erot_service_call(a->service, "POST", full, body, answer, err);
 	}
-	erot_service_close(service);
 	return ret;
 }
 

@@ -24,6 +24,7 @@
  * @id: SHA-256 of it, hexadecimal
  * @has_host: @host is filled
  * @host: what the module says
+ * @service: from the first request on, or NULL
  */
 struct attester {
 	struct attester_config config;
@@ -34,6 +35,7 @@ struct attester {
 	char id[2 * EROT_DIGEST_SIZE + 1];
 	bool has_host;
 	struct erot_nl_host host;
+	struct erot_service *service;
 };
 
 /* Opens the hardware key: "tpm-...", "softkey", "not-found". Close it also after a failure. */
