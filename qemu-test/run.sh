@@ -296,7 +296,7 @@ complaints()
 			# a payload file was altered; no processor of the host was free for a while
 			warns = strict && ready && !oom && !/Killed process/ &&
 				!/erofs:? \(device [^)]*\): / &&
-				!/(clocksource: Long readout|hrtimer: interrupt took)/
+				!/(clocksource: |TSC found unstable|hrtimer: interrupt took)/
 			# a frame of ours in the report of the killer is no complaint
 			ours = oom ? /\] erot: / : /erot/
 			if (level <= 4 && (ours || warns) &&
