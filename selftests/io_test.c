@@ -230,4 +230,30 @@ TEST_F_TIMEOUT(io, running, 240)
 	evidence_is_good(_metadata, s, EROT_END_KILLED);
 }
 
+/* An inode that could not be read has not been read: the next who asks gets it from the disk. */
+TEST_F_TIMEOUT(io, inodes, 240)
+{
+	struct fx_session *s = &self->s;
+	struct fx_box box = { 0 };
+	int n, failed = 0;
+	char path[64];
+
+	WORKS(fx_launch(s, &self->k, &box));
+	WORKS(fx_read(s, AGENT_READ, FX_MANY "/000", 0, 1, &self->a));
+	ASSERT_EQ(0, self->a.err);
+	for (n = 1; n < 256; n += 5) {
+		snprintf(path, sizeof(path), FX_MANY "/%03d", n);
+		ASSERT_EQ(0, posix_fadvise(self->payload.fd, 0, 0, POSIX_FADV_DONTNEED));
+		slow_disk_fail(&self->disk, 0, INT_MAX);
+		WORKS(fx_read(s, AGENT_READ, path, 0, 1, &self->a));
+		if (self->a.err)
+			ASSERT_EQ(EIO, self->a.err);
+		failed += slow_disk_heal(&self->disk) && self->a.err;
+		WORKS(fx_read(s, AGENT_READ, path, 0, 1, &self->a));
+		ASSERT_EQ(0, self->a.err) { TH_LOG("%s: error %d", path, self->a.err); }
+	}
+	ASSERT_LT(0, failed);
+	TH_LOG("%d could not be read", failed);
+}
+
 FX_MAIN
