@@ -50,23 +50,30 @@ static const char *server_of(int cpu)
 	return path;
 }
 
-/* A task that lets nothing else run on @cpu. */
+/* A task that lets nothing else run on @cpu from here on. */
 static pid_t hog_begin(struct __test_metadata *_metadata, int cpu)
 {
 	const struct sched_param first = { .sched_priority = 1 };
+	int there[2];
 	pid_t pid;
+	char c;
 
 	ASSERT_EQ(0, set(RT_RUNTIME, "-1"));
 	ASSERT_EQ(0, set(server_of(cpu), "0"));
+	ASSERT_EQ(0, pipe2(there, O_CLOEXEC));
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (run_on(cpu) || sched_setscheduler(0, SCHED_FIFO, &first))
+		if (run_on(cpu) || sched_setscheduler(0, SCHED_FIFO, &first) ||
+		    write(there[1], "", 1) != 1)
 			_exit(1);
 		for (;;)
 			;
 	}
 	ASSERT_LT(0, pid);
+	close(there[1]);
+	ASSERT_EQ(1, read(there[0], &c, 1));
+	close(there[0]);
 	return pid;
 }
 
