@@ -311,14 +311,18 @@ static int gone_work(struct db *db, void *ctx, struct erot_error *err)
 }
 
 /* Whoever made it while it was destroyed may have died before the root was taken back. */
-static int destroy_again(struct derg *d, struct work *w, const char *label)
+static int destroy_again(struct derg *d, struct work *w, const char *label, struct erot_error *err)
 {
-	struct erot_error ignored;
+	struct erot_error why;
+	int ret;
 
-	if (hsm_destroy(&d->a->hsm, label, &ignored))
-		return -EALREADY;
+	ret = hsm_destroy(&d->a->hsm, label, &why);
+	if (ret == -ENOENT)
+		return -EALREADY;	/* which *err says already */
+	if (ret && err)
+		*err = why;
 	w->again = true;
-	return 0;
+	return ret;
 }
 
 int epoch_destroy(struct derg *d, const char *tenant, uint32_t number, bool force, uint64_t now,
@@ -333,7 +337,7 @@ int epoch_destroy(struct derg *d, const char *tenant, uint32_t number, bool forc
 	ret = db_transaction(d->db, DB_RESUME, drain_work, &w, err);
 	if (ret == -EALREADY) {
 		epoch_root(e, label);
-		return destroy_again(d, &w, label) ?:
+		return destroy_again(d, &w, label, err) ?:
 		       db_transaction(d->db, DB_RESUME, gone_work, &w, err);
 	}
 	if (ret)

@@ -77,7 +77,8 @@ int epoch_drain(struct derg *d, const char *tenant, uint32_t number, uint64_t no
 /**
  * epoch_destroy() - destroy the root of an epoch: nothing of it can be derived or checked after
  * @force: although launches may still run, whose evidence nobody can check then
- * @err:   "epoch-in-use" with the time from which on it will work, "epoch-destroyed"
+ * @err:   "epoch-in-use" with the time from which on it will work, or because it has just been made
+ *         by somebody else; "epoch-destroyed"
  *
  * An active epoch begins to drain. Without @force the root stays until the last receipt and
  * grace. Of one that was destroyed before, a root that is on the token all the same is destroyed,

@@ -237,6 +237,9 @@ TEST_F(derg, root_of_a_destroyed_epoch)
 	EXPECT_EQ(before + 1, size_of_log(&self->d));
 	REFUSED("epoch-destroyed", EALREADY, epoch_destroy(&self->d, "default", 2, false, NOW, &e,
 							   &self->err));
+	hsm_stop(&self->a.hsm);		/* then nobody knows what is on the token */
+	REFUSED("hsm-helper", ECONNRESET, epoch_destroy(&self->d, "default", 2, false, NOW, &e,
+							&self->err));
 }
 
 TEST_HARNESS_MAIN
