@@ -106,10 +106,12 @@ elif [ -e $leaks ]; then
 	skipped=1
 	echo "ok - no memory has leaked # SKIP the kernel is locked down"
 fi
-if [ $(($(cat /proc/sys/kernel/tainted) & 8)) -ne 0 ]; then	# TAINT_FORCED_RMMOD
+if [ ! -e /proc/lockdep_stats ]; then
+	:
+elif [ $(($(cat /proc/sys/kernel/tainted) & 8)) -ne 0 ]; then	# TAINT_FORCED_RMMOD
 	skipped=$((skipped + 1))
 	echo "ok - lockdep is still at work # SKIP a forced unload makes the kernel switch it off"
-elif [ -e /proc/lockdep_stats ]; then
+else
 	verdict "lockdep is still at work" lockdep_works
 fi
 if [ -d /sys/kernel/debug/gcov ] && [ -n "${EROT_COVERAGE:-}" ]; then
