@@ -310,7 +310,10 @@ static int gone_work(struct db *db, void *ctx, struct erot_error *err)
 	return set_state(db, w->e, EPOCH_DESTROYED, w->forced, w->now, err);
 }
 
-/* Whoever made it while it was destroyed may have died before the root was taken back. */
+/*
+ * Whoever made it while it was destroyed may have died, or had no answer of its helper, before the
+ * root was taken back.
+ */
 static int destroy_again(struct derg *d, struct work *w, const char *label, struct erot_error *err)
 {
 	struct erot_error why;

@@ -1,68 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Requests to the HSM helper, one at a time; from any thread. */
+/* Requests to the HSM helper, from any thread. */
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/buf.h"
-#include "common/msg.h"
 #include "common/secret.h"
 #include "dergd/hsm.h"
+#include "dergd/hsm_call.h"
 #include "dergd/hsm_wire.h"
-
-/* The helper's refusal; anything malformed means that it is not to be trusted further. */
-static int refused(struct erot_reader *r, uint32_t num, struct erot_error *err)
-{
-	size_t code_len, text_len;
-	const uint8_t *code, *text;
-	char buf[sizeof(err->code)] = "";
-	struct erot_error bad;
-
-	code = erot_read_lp(r, sizeof(err->code) - 1, &code_len);
-	text = erot_read_lp(r, sizeof(err->text) - 1, &text_len);
-	if (num > 4095 || erot_reader_done(r, "answer", &bad))
-		return erot_fail(err, EPROTO, "hsm-helper", "malformed answer of erot-hsm");
-	memcpy(buf, code, code_len);
-	return erot_fail(err, num, buf, "%.*s", (int)text_len, (const char *)text);
-}
-
-static int call(struct hsm *h, struct erot_buf *req, uint8_t **data, size_t *len,
-		struct erot_reader *r, struct erot_error *err)
-{
-	uint32_t num;
-	bool begun;
-	int ret;
-
-	*data = NULL;
-	*len = 0;
-	if (h->sock < 0)
-		return erot_fail(err, ECONNRESET, "hsm-helper", "erot-hsm is not running");
-	ret = erot_buf_done(req, err);
-	if (!ret) {
-		pthread_mutex_lock(&h->lock);
-		ret = erot_msg_send(h->sock, req->data, req->len, -1, err);
-		begun = ret != -EMSGSIZE;
-		if (!ret)
-			ret = erot_msg_recv(h->sock, HSM_MSG_MAX, data, len, NULL, err);
-		/* what is left of it must not become the next one's answer: the helper ends */
-		if (ret && begun)
-			shutdown(h->sock, SHUT_RDWR);
-		pthread_mutex_unlock(&h->lock);
-	}
-	if (ret) {
-		erot_error_prefix(err, "erot-hsm");
-		return ret;
-	}
-	erot_reader_init(r, *data, *len);
-	num = erot_read_u32(r);
-	return num ? refused(r, num, err) : 0;
-}
 
 static void begin(struct erot_buf *req, enum hsm_op op, const char *label)
 {
 	memset(req, 0, sizeof(*req));
+	erot_buf_u32(req, 0);	/* hsm_call() numbers it */
 	erot_buf_u32(req, op);
 	if (label)
 		erot_buf_lp_str(req, label);
@@ -77,7 +28,7 @@ static int finish(struct hsm *h, struct erot_buf *req, void *out, size_t out_len
 	size_t len;
 	int ret;
 
-	ret = call(h, req, &data, &len, &r, err);
+	ret = hsm_call(h, req, &data, &len, &r, err);
 	if (!ret) {
 		if (out_len)
 			erot_read_copy(&r, out, out_len);
@@ -98,7 +49,7 @@ static int finish_lp(struct hsm *h, struct erot_buf *req, uint8_t *out, size_t *
 	size_t len, n = 0;
 	int ret;
 
-	ret = call(h, req, &data, &len, &r, err);
+	ret = hsm_call(h, req, &data, &len, &r, err);
 	if (!ret) {
 		from = erot_read_lp(&r, *out_len, &n);
 		ret = erot_reader_done(&r, "answer of erot-hsm", err);
@@ -355,7 +306,7 @@ int hsm_list(struct hsm *h, int (*each)(void *ctx, const char *label), void *ctx
 	int ret;
 
 	begin(&req, HSM_LIST, NULL);
-	ret = call(h, &req, &data, &len, &r, err);
+	ret = hsm_call(h, &req, &data, &len, &r, err);
 	if (ret)
 		goto out;
 	count = erot_read_u32(&r);

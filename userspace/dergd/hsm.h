@@ -7,8 +7,10 @@
 #define DERGD_HSM_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include <linux/erot_format.h>
@@ -19,12 +21,20 @@
  * struct hsm - a running helper
  * @sock: stream socket to it, close-on-exec; -1: none
  * @pid: of it
- * @lock: one request at a time
+ * @sending: one request after the other, and @number; who has it may wait for the helper
+ * @number: of the next request
+ * @lock: over the rest
+ * @asked: those whose answers are awaited, in the order of their requests
+ * @broken: nobody knows any more where an answer begins
  */
 struct hsm {
 	int sock;
 	pid_t pid;
+	pthread_mutex_t sending;
+	uint32_t number;
 	pthread_mutex_t lock;
+	STAILQ_HEAD(hsm_askers, hsm_asker) asked;
+	bool broken;
 };
 
 /* No helper runs yet; hsm_stop() may follow. */

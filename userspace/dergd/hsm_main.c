@@ -292,23 +292,26 @@ static int serve_label(struct server *s, uint32_t op, struct erot_reader *r,
 	return erot_fail(err, EBADMSG, "hsm-request", "unknown operation %u", op);
 }
 
-static int serve(struct server *s, const uint8_t *data, size_t len, struct erot_buf *out,
+static int serve(struct server *s, struct erot_reader *r, struct erot_buf *out,
 		 struct erot_error *err)
 {
-	struct erot_reader r;
-	uint32_t op;
+	uint32_t op = erot_read_u32(r);
 
-	erot_reader_init(&r, data, len);
-	op = erot_read_u32(&r);
 	if (op == HSM_OPEN)
-		return serve_open(s, &r, err);
+		return serve_open(s, r, err);
 	if (op == HSM_INIT)
-		return serve_init(s, &r, err);
+		return serve_init(s, r, err);
 	if (!s->opened)
 		return erot_fail(err, ENODEV, "hsm-request", "no token is open");
 	if (op == HSM_LIST)
-		return serve_list(&s->token, &r, out, err);
-	return serve_label(s, op, &r, out, err);
+		return serve_list(&s->token, r, out, err);
+	return serve_label(s, op, r, out, err);
+}
+
+static void begin(struct erot_buf *out, uint32_t number, int ret)
+{
+	erot_buf_u32(out, number);
+	erot_buf_u32(out, -ret);
 }
 
 static int one_request(struct server *s)
@@ -316,20 +319,24 @@ static int one_request(struct server *s)
 	struct erot_error err = { "", "" };
 	struct erot_buf out = { 0 };
 	uint8_t *data = NULL;
+	struct erot_reader r;
+	uint32_t number;
 	size_t len = 0;
 	int ret;
 
 	ret = erot_msg_recv(HSM_FD, HSM_MSG_MAX, &data, &len, NULL, &err);
 	if (ret)
 		return ret;
-	erot_buf_u32(&out, 0);
-	ret = serve(s, data, len, &out, &err);
+	erot_reader_init(&r, data, len);
+	number = erot_read_u32(&r);
+	begin(&out, number, 0);
+	ret = serve(s, &r, &out, &err);
 	erot_wipe_free(data, len);
 	if (!ret)
 		ret = erot_buf_done(&out, &err);
 	if (ret) {
 		erot_buf_free(&out);
-		erot_buf_u32(&out, -ret);
+		begin(&out, number, ret);
 		erot_buf_lp_str(&out, err.code);
 		erot_buf_lp_str(&out, err.text);
 	}

@@ -70,13 +70,6 @@ static void __attribute__((noreturn)) become_helper(const char *path, int sock, 
 	_exit(127);
 }
 
-void hsm_none(struct hsm *h)
-{
-	h->sock = -1;
-	h->pid = -1;
-	pthread_mutex_init(&h->lock, NULL);
-}
-
 /**
  * hsm_start() - starts the helper
  * @h: filled
@@ -118,7 +111,7 @@ int hsm_start(struct hsm *h, const char *softhsm_conf, struct erot_error *err)
 
 /**
  * hsm_stop() - ends the helper and waits for its end
- * @h: started or not
+ * @h: started or not; nobody asks it any more
  */
 void hsm_stop(struct hsm *h)
 {

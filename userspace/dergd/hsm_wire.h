@@ -3,9 +3,12 @@
  * Between the DERG and its HSM helper, over common/msg.h on descriptor
  * HSM_FD. Little-endian, lp() as in derivations:
  *
- *	request: u32 operation, then what stands beside it
- *	answer:  u32 0, then what stands beside it
- *	         u32 positive errno, lp(code), lp(text)
+ *	request: u32 number, u32 operation, then what stands beside it
+ *	answer:  u32 number, u32 0, then what stands beside it
+ *	         u32 number, u32 positive errno, lp(code), lp(text)
+ *
+ * Each request has exactly one answer, which repeats its number. Requests may come before the
+ * answers of those before them are read; the answers come in the order of the requests.
  */
 #ifndef DERGD_HSM_WIRE_H
 #define DERGD_HSM_WIRE_H

@@ -3,6 +3,8 @@
 #include "dergd/test_fixture.h"
 
 #include <openssl/evp.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include "common/buf.h"
@@ -306,20 +308,23 @@ TEST_F(hsm, nothing_before_open)
 /* Raw bytes at the helper: each is answered with an error, and it goes on. */
 TEST_F(hsm, malformed_requests)
 {
-	uint8_t junk[3][80] = { { 0 }, { HSM_DERIVE, 0, 0, 0, 0xff, 0xff, 0xff, 0xff },
-				{ HSM_DERIVE, 0, 0, 0, 4, 0, 0, 0, 'r', 'o', 'o', 't' } };
+	uint8_t junk[4][80] = { { 9 }, { 9, 8, 7, 6, 0xff },
+				{ 9, 8, 7, 6, HSM_DERIVE, 0, 0, 0, 0xff, 0xff, 0xff, 0xff },
+				{ 9, 8, 7, 6, HSM_DERIVE, 0, 0, 0, 4, 0, 0, 0, 'r', 'o', 'o',
+				  't' } };
 	uint8_t seed[32] = { 0 }, pk[32], *answer;
-	size_t lens[3] = { 1, 80, 80 }, len;
+	size_t lens[4] = { 1, 5, 80, 80 }, len;
 	int i;
 
 	ASSERT_EQ(0, hsm_open(&self->h, self->uri, &self->err));
 	ASSERT_EQ(0, hsm_new_root(&self->h, "root", &self->err));
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		ASSERT_EQ(0, erot_msg_send(self->h.sock, junk[i], lens[i], -1, &self->err));
 		ASSERT_EQ(0, erot_msg_recv(self->h.sock, HSM_MSG_MAX, &answer, &len, NULL,
 					   &self->err));
-		ASSERT_LE(4, len);
-		EXPECT_NE(0, answer[0]);
+		ASSERT_LE(8, len);
+		EXPECT_EQ(0, memcmp(answer, i ? junk[i] : junk[0] + 1, 4));
+		EXPECT_NE(0, answer[4]);
 		free(answer);
 	}
 	EXPECT_EQ(0, hsm_derive(&self->h, "root", seed, pk, &self->err));
@@ -350,24 +355,326 @@ TEST_F(hsm, a_dead_helper_is_an_error)
 	EXPECT_STREQ("msg-peer-gone", self->err.code);
 }
 
+/* A helper that this test is, and threads that ask it. */
+#define ASKERS	4
+
+struct asker {
+	struct hsm *h;
+	pthread_t thread;
+	uint8_t seed[32], pk[32];
+	int ret;
+	struct erot_error err;
+};
+
+/* As the test reads and writes them. */
+struct derive_request {
+	uint8_t number[4], op[4], label_len[4], label[4], seed[32];
+};
+
+struct derive_answer {
+	uint8_t len[4], number[4], num[4], pk[32];
+};
+
+static void *ask_once(void *ctx)
+{
+	struct asker *a = ctx;
+
+	a->ret = hsm_derive(a->h, "root", a->seed, a->pk, &a->err);
+	return NULL;
+}
+
+static int pretend(struct hsm *h)
+{
+	int sv[2];
+
+	hsm_none(h);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv))
+		return -1;
+	h->sock = sv[0];
+	return sv[1];
+}
+
+static int begin_asker(struct hsm *h, struct asker *a, int i)
+{
+	memset(a, 0, sizeof(*a));
+	a->h = h;
+	memset(a->seed, i + 1, sizeof(a->seed));
+	return pthread_create(&a->thread, NULL, ask_once, a);
+}
+
+static int begin_askers(struct hsm *h, struct asker *a)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < ASKERS && !ret; i++)
+		ret = begin_asker(h, &a[i], i);
+	return ret;
+}
+
+/* The answer to the next request, whose public key is the seed: if it comes before any answer. */
+static int take_request(int sock, struct derive_answer *answer)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+	struct derive_request *req;
+	uint8_t *data;
+	size_t len;
+
+	if (poll(&p, 1, 3000 * test_patience()) != 1 ||
+	    erot_msg_recv(sock, HSM_MSG_MAX, &data, &len, NULL, NULL))
+		return -1;
+	*answer = (struct derive_answer) { .len = { sizeof(*answer) - 4 } };
+	if (len == sizeof(*req)) {
+		req = (void *)data;
+		memcpy(answer->number, req->number, 4);
+		memcpy(answer->pk, req->seed, 32);
+	}
+	free(data);
+	return len == sizeof(*req) ? 0 : -1;
+}
+
+static int give(int sock, const void *data, size_t len)
+{
+	return send(sock, data, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
+}
+
+static bool got_answer(struct asker *a)
+{
+	pthread_join(a->thread, NULL);
+	return !a->ret && !memcmp(a->pk, a->seed, 32);
+}
+
+static bool got_none(struct asker *a)
+{
+	pthread_join(a->thread, NULL);
+	return a->ret && !strcmp(a->err.code, "msg-peer-gone");
+}
+
+TEST_F(hsm, requests_do_not_wait_for_answers)
+{
+	struct derive_answer answers[ASKERS];
+	struct asker a[ASKERS];
+	struct hsm h;
+	int i, sock, taken = 0;
+
+	sock = pretend(&h);
+	ASSERT_LE(0, sock);
+	ASSERT_EQ(0, begin_askers(&h, a));
+	while (taken < ASKERS && !take_request(sock, &answers[taken]))
+		taken++;
+	EXPECT_EQ(ASKERS, taken);
+	EXPECT_EQ(0, give(sock, answers, taken * sizeof(answers[0])));
+	close(sock);
+	for (i = 0; i < ASKERS; i++)
+		EXPECT_TRUE(got_answer(&a[i]));
+	hsm_stop(&h);
+}
+
+/* The first of several, all of which were answered. */
+static void spoil_first(struct __test_metadata *_metadata, const struct derive_answer *spoilt,
+			size_t len, const char *code)
+{
+	struct derive_answer answers[ASKERS];
+	int i, sock, first = 0, gone = 0;
+	struct asker a[ASKERS];
+	struct hsm h;
+
+	sock = pretend(&h);
+	ASSERT_LE(0, sock);
+	ASSERT_EQ(0, begin_askers(&h, a));
+	for (i = 0; i < ASKERS; i++)
+		EXPECT_EQ(0, take_request(sock, &answers[i]));
+	memcpy((uint8_t *)&answers[1] - len, spoilt, len);
+	EXPECT_EQ(0, give(sock, (uint8_t *)&answers[1] - len,
+			  len + (ASKERS - 1) * sizeof(answers[0])));
+	for (i = 0; i < ASKERS; i++) {
+		gone += got_none(&a[i]);
+		first += !strcmp(a[i].err.code, code);
+	}
+	EXPECT_EQ(1, first);
+	EXPECT_EQ(ASKERS - 1, gone);
+	hsm_stop(&h);
+	close(sock);
+}
+
+/* What is no message: who is behind it gets no answer, though there are some. */
+TEST_F(hsm, answers_behind_a_broken_one)
+{
+	const struct derive_answer large = { .len = { 0xff, 0xff, 0xff } };
+
+	spoil_first(_metadata, &large, 4, "msg-size");
+}
+
+TEST_F(hsm, answers_behind_another_ones)
+{
+	const struct derive_answer other = { .len = { sizeof(other) - 4 }, .number = { 77 } };
+
+	spoil_first(_metadata, &other, sizeof(other), "hsm-helper");
+}
+
+/* A helper that takes no more: who was before has an answer, in its turn. */
+TEST_F(hsm, answers_before_a_request_that_fails)
+{
+	struct derive_answer answers[ASKERS];
+	struct asker a[ASKERS], late;
+	struct hsm h;
+	int i, sock;
+
+	sock = pretend(&h);
+	ASSERT_LE(0, sock);
+	ASSERT_EQ(0, begin_askers(&h, a));
+	for (i = 0; i < ASKERS; i++)
+		EXPECT_EQ(0, take_request(sock, &answers[i]));
+	shutdown(sock, SHUT_RD);
+	ASSERT_EQ(0, begin_asker(&h, &late, ASKERS));
+	EXPECT_TRUE(got_none(&late));
+	EXPECT_EQ(0, give(sock, answers, sizeof(answers)));
+	for (i = 0; i < ASKERS; i++)
+		EXPECT_TRUE(got_answer(&a[i]));
+	hsm_stop(&h);
+	close(sock);
+}
+
+/* It cannot be sent at all: nobody waits for an answer to it, and the others get theirs. */
+TEST_F(hsm, a_request_that_is_too_large)
+{
+	static char label[EROT_MSG_MAX];
+	uint8_t seed[32] = { 0 }, pk[32];
+	struct derive_answer answer;
+	struct asker a;
+	struct hsm h;
+	int sock;
+
+	memset(label, 'x', sizeof(label) - 1);
+	sock = pretend(&h);
+	ASSERT_LE(0, sock);
+	EXPECT_EQ(-EMSGSIZE, hsm_derive(&h, label, seed, pk, &self->err));
+	ASSERT_EQ(0, begin_asker(&h, &a, 0));
+	EXPECT_EQ(0, take_request(sock, &answer));
+	EXPECT_EQ(-EMSGSIZE, hsm_derive(&h, label, seed, pk, &self->err));
+	EXPECT_EQ(0, give(sock, &answer, sizeof(answer)));
+	EXPECT_TRUE(got_answer(&a));
+	hsm_stop(&h);
+	close(sock);
+}
+
+/**
+ * struct crowd - one of several that ask the helper for all kinds of things at once
+ * @log: public key of another operation
+ * @wrong: answers
+ * @gone: there is no helper any more
+ */
+struct crowd {
+	struct hsm *h;
+	pthread_t thread;
+	uint8_t seed[32], pk[32], log[32];
+	unsigned int wrong;
+	bool gone;
+};
+
+static void judge(struct crowd *c, bool good, const struct erot_error *err)
+{
+	if (!good && !strcmp(err->code, "msg-peer-gone"))
+		c->gone = true;
+	else if (!good)
+		c->wrong++;
+}
+
+static void ask_all(struct crowd *c)
+{
+	struct erot_error err = { 0 };
+	uint8_t pk[32];
+	int ret;
+
+	ret = hsm_derive(c->h, "root", c->seed, pk, &err);
+	judge(c, !ret && !memcmp(pk, c->pk, 32), &err);
+	ret = hsm_derive(c->h, "no root", c->seed, pk, &err);
+	judge(c, ret == -ENOENT && !strcmp(err.code, "hsm-key"), &err);
+	ret = hsm_ed25519_public(c->h, "log", pk, &err);
+	judge(c, !ret && !memcmp(pk, c->log, 32), &err);
+}
+
+static void *ask_often(void *ctx)
+{
+	struct crowd *c = ctx;
+	int i;
+
+	for (i = 0; i < 40; i++)
+		ask_all(c);
+	return NULL;
+}
+
+static void *ask_on(void *ctx)
+{
+	struct crowd *c = ctx;
+
+	while (!c->gone)
+		ask_all(c);
+	return NULL;
+}
+
+#define CROWD	8
+
+static void begin_crowd(struct __test_metadata *_metadata, FIXTURE_DATA(hsm) *self,
+			struct crowd *c, void *(*fn)(void *ctx))
+{
+	int i;
+
+	ASSERT_EQ(0, hsm_open(&self->h, self->uri, &self->err));
+	ASSERT_EQ(0, hsm_new_root(&self->h, "root", &self->err));
+	ASSERT_EQ(0, hsm_new_ed25519(&self->h, "log", &self->err));
+	for (i = 0; i < CROWD; i++) {
+		c[i] = (struct crowd) { .h = &self->h };
+		memset(c[i].seed, i, sizeof(c[i].seed));
+		ASSERT_EQ(0, hsm_derive(&self->h, "root", c[i].seed, c[i].pk, &self->err));
+		ASSERT_EQ(0, hsm_ed25519_public(&self->h, "log", c[i].log, &self->err));
+	}
+	for (i = 0; i < CROWD; i++)
+		ASSERT_EQ(0, pthread_create(&c[i].thread, NULL, fn, &c[i]));
+}
+
+TEST_F(hsm, everybody_gets_their_own_answer)
+{
+	struct crowd c[CROWD];
+	int i;
+
+	begin_crowd(_metadata, self, c, ask_often);
+	for (i = 0; i < CROWD; i++) {
+		pthread_join(c[i].thread, NULL);
+		EXPECT_EQ(0, c[i].wrong);
+		EXPECT_FALSE(c[i].gone);
+	}
+}
+
+TEST_F(hsm, everybody_hears_of_the_helpers_death)
+{
+	struct crowd c[CROWD];
+	int i;
+
+	begin_crowd(_metadata, self, c, ask_on);
+	ASSERT_EQ(0, kill(self->h.pid, SIGKILL));
+	for (i = 0; i < CROWD; i++) {
+		pthread_join(c[i].thread, NULL);
+		EXPECT_EQ(0, c[i].wrong);
+	}
+}
+
 /* Half of an answer was read: what lies behind it is nobody's. */
 TEST_F(hsm, an_answer_of_another_request)
 {
 	const uint8_t large[4] = { 0xff, 0xff, 0xff, 0 }, good[4 + 32] = { 0 };
 	uint8_t seed[32] = { 0 }, pk[32];
 	struct hsm h;
-	int sv[2];
+	int sock;
 
-	hsm_none(&h);
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv));
-	h.sock = sv[0];
-	ASSERT_EQ(sizeof(large), send(sv[1], large, sizeof(large), 0));
-	ASSERT_EQ(0, erot_msg_send(sv[1], good, sizeof(good), -1, &self->err));
+	sock = pretend(&h);
+	ASSERT_LE(0, sock);
+	ASSERT_EQ(sizeof(large), send(sock, large, sizeof(large), 0));
+	ASSERT_EQ(0, erot_msg_send(sock, good, sizeof(good), -1, &self->err));
 	EXPECT_EQ(-EMSGSIZE, hsm_derive(&h, "root", seed, pk, &self->err));
 	EXPECT_GT(0, hsm_derive(&h, "root", seed, pk, &self->err));
 	EXPECT_STREQ("msg-peer-gone", self->err.code);
 	hsm_stop(&h);
-	close(sv[1]);
+	close(sock);
 }
 
 TEST_HARNESS_MAIN
