@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench_https [COUNT [ROUNDS]]: attested releases over HTTPS in a second, by one client and by
+ * bench_https [EACH [ROUNDS]]: attested releases over HTTPS in a second, by one client and by
  * several at once, each with a connection of its own that is kept open, from a dergd of its own on
  * each database; next to what the HSM does for as many threads and to the same releases without
  * HTTP, measured in turns: make bench BENCH=derg. As in production the server shows a certificate
@@ -406,9 +406,11 @@ int main(int argc, char **argv)
 		start_dergd(&servers[i], &sides[i], base.dir);
 	}
 	for (round = 1; round <= rounds; round++)
-		for (c = 0; c < sizeof(clients) / sizeof(clients[0]); c++)
+		for (c = 0; c < sizeof(clients) / sizeof(clients[0]); c++) {
+			bench_count(clients[c]);
 			for (i = 0; i < 2; i++)
 				measure(&sides[i], &servers[i], clients[c], round);
+		}
 	for (i = 0; i < 2; i++) {
 		stop_dergd(&servers[i]);
 		close_side(&sides[i]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench_release [COUNT [ROUNDS]]: what the DERG does in a second for one client and for several at
+ * bench_release [EACH [ROUNDS]]: what the DERG does in a second for one client and for several at
  * once, on both databases, next to what its HSM does for as many threads, measured in turns: make
  * bench BENCH=derg. HTTP, TLS and attestation are not in it: see bench_https.c. On PostgreSQL also
  * with two DERGs, each with an HSM helper. Not a test. Output as bench/lib.sh has it.
@@ -121,10 +121,12 @@ int main(int argc, char **argv)
 	test_new_database(&base, "two");
 	open_side(&sides[2], "postgresql-two", base.dir, base.urls[1], false, 2);
 	for (round = 1; round <= rounds; round++)
-		for (c = 0; c < sizeof(clients) / sizeof(clients[0]); c++)
+		for (c = 0; c < sizeof(clients) / sizeof(clients[0]); c++) {
+			bench_count(clients[c]);
 			for (i = 0; i < 3; i++)
 				if (i < 2 || clients[c] > 1)
 					measure(&sides[i], clients[c], round);
+		}
 	for (i = 0; i < 3; i++)
 		close_side(&sides[i]);
 	bench_end();
