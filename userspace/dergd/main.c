@@ -70,6 +70,9 @@ static int run(const char *path, const struct settings *settings, struct erot_er
 	}
 	hooks.app = s;
 	ret = authority_open(&s->authority, settings->directory, err);
+	if (!ret && !s->authority.config.attested)
+		log_line(LOG_LINE_WARNING, "no-attestation", "detail",
+			 "whoever reaches this and has a receipt gets its release");
 	if (!ret)
 		ret = sweep_start(&sweep, &s->authority, err);
 	if (!ret)

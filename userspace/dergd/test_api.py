@@ -388,6 +388,22 @@ def test_check():
     ok(code == 2 and f"{DIR}/bad/derg.conf:2: unknown key" in text, "derg.conf is checked too")
 
 
+def test_no_attestation():
+    """What anybody may have then is said where operators look."""
+    os.makedirs(f"{DIR}/open")
+    for name in os.listdir(f"{DIR}/derg"):
+        os.symlink(f"{DIR}/derg/{name}", f"{DIR}/open/{name}")
+    with open(f"{DIR}/derg/derg.conf") as f:
+        conf = f.read()
+    os.remove(f"{DIR}/open/derg.conf")
+    with open(f"{DIR}/open/derg.conf", "w") as out:
+        out.write(conf.replace("attestation = required", "attestation = none"))
+    for directory, said in (("derg", 0), ("open", 1)):
+        s = Server(program=f"{BUILD}/dergd", directory=f"{DIR}/{directory}")
+        ok(s.stop() == 0 and s.log().count("level=warning event=no-attestation") == said,
+           f"without attestation there is a warning: {directory}")
+
+
 def main():
     for name in ("server", ADMIN, CUSTOMER, STRANGER):
         certificate(name, "-days", "2")
@@ -428,6 +444,7 @@ def main():
     s = Server(program=f"{BUILD}/dergd", directory=f"{DIR}/derg")
     test_helper(s)
     test_check()
+    test_no_attestation()
 
 
 try:
