@@ -33,7 +33,7 @@ PKGFLAGS = $(eval PKGFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(if $(f
 LIBS	= $(eval LIBS := $$(shell pkg-config --libs $(filter-out p11-kit-1,$(PACKAGES))) \
 	  -lfsverity -lutil -lpthread -ldl)$(LIBS)
 
-# ---- what is built from what: see Documentation/testing.rst
+# ---- what is built from what: by the names of files
 
 LIBSRC	= $(filter-out $(wildcard userspace/$(1)/test_*.c userspace/$(1)/bench_*.c) $(2),\
 	  $(wildcard userspace/$(1)/*.c))

@@ -187,8 +187,8 @@ static int read_exact(struct file *file, void *buf, size_t len, loff_t pos)
  * No key is touched; the ciphertext of the first and the last chunk waits for
  * erot_image_unlock(), so that no file is read with the keys lock held.
  *
- * Return: 0, -EPROTO malformed or wrong length, -EKEYREJECTED not
- * the receipt's envelope or manifest, or the file's error.
+ * Return: 0, -EPROTO malformed or wrong length, -EMSGSIZE too long, -EKEYREJECTED not the receipt's
+ * envelope or manifest, -EBADMSG payload truncated, -ENOMEM, or the file's error.
  */
 int erot_image_load(struct erot_image *img, struct file *envelope, struct file *payload,
 		    const struct erot_receipt_facts *facts, const char **why)
@@ -267,7 +267,7 @@ static int check_image(struct erot_image *img, const struct erot_receipt_facts *
  * @why:   set on refusal
  *
  * Return: 0, -EKEYREJECTED wrong key, commitment or code hash, -EBADMSG damaged
- * payload, -EPROTO superblock not allowed, or the file's error.
+ * payload, -EPROTO descriptor or superblock not allowed, -ENOMEM, or the cipher's error.
  */
 int erot_image_unlock(struct erot_image *img, const struct erot_receipt_facts *facts,
 		      const u8 sk[EROT_KEY_SIZE], const char **why)

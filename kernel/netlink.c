@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The netlink family: thin, every answer comes from the layer that knows it.
- * Order of checks in each operation: permission (-EPERM), attributes (-EINVAL,
- * -ERANGE by the policy), lookup (-ENOENT), state, content.
+ * Order of checks in each operation: attributes (-EINVAL, -ERANGE: generic netlink, by the policy),
+ * permission (-EPERM), lookup (-ENOENT), state, content.
  */
 #include <linux/capability.h>
 #include <linux/file.h>

@@ -62,7 +62,7 @@ void erot_secret_free(struct erot_secret *s)
 	atomic_dec(&secret_live);
 }
 
-/** erot_secret_live - secrets that exist now; 0 when no session holds a key */
+/** erot_secret_live - secrets that exist now; 1, the boot key's, when no session holds a key */
 u32 erot_secret_live(void)
 {
 	return atomic_read(&secret_live);

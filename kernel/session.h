@@ -9,7 +9,8 @@
  *                           v
  *                         DEAD       keys are zero; set by whoever wins erot_session_doom():
  *                           |        exit probe, exec gate, DESTROY, last close of the
- *                           |        descriptor, deadline, suspend, reboot, panic
+ *                           |        descriptor, deadline, suspend, reboot, panic, NEW or ATTACH
+ *                           |        that failed
  *                           v
  *                        RELEASED    plaintext is gone too, evidence is made; by EROFS letting
  *                                    go of the payload file, or by force after the grace period
@@ -56,7 +57,7 @@ struct pid_namespace;
  * @state:     enum erot_state; written under @keys (write), read anywhere by READ_ONCE
  * @end:       enum erot_end; 0 until the first cause of death claims it by cmpxchg
  * @wiped:     keys are gone; under @keys
- * @exit_status: as wait() reports it; written by the claimer of @end before it wipes
+ * @exit_status: as wait() reports it; written by the exit probe, whoever claims @end
  * @secret:    private keys; under @keys; after death only evidence_key is not zero
  * @session_pk: never changes
  * @host:      EROT_HOST_* at NEW

@@ -23,7 +23,7 @@ static int no_session(void *ctx, const struct erot_nl_session *s)
 	return 0;
 }
 
-/* Every command says EPERM before it looks at anything else. */
+/* Every command says EPERM before it looks at anything but the form of its attributes. */
 static void denied(struct __test_metadata *_metadata, struct erot_nl *nl)
 {
 	int seen = 0;

@@ -30,7 +30,7 @@ static void print_evidence(const struct erot_evidence *e)
 	printf("  ran          %s\n", flags & EROT_EV_RAN ? "yes" : "no");
 	printf("  keys gone    %.6f s after provisioning\n", seconds(le64toh(e->ended_ns) - from));
 	printf("  plaintext    %s %.6f s after provisioning\n",
-	       flags & EROT_EV_RELEASED ? "gone" : "was held from outside, cut off",
+	       flags & EROT_EV_RELEASED ? "gone" : "was held for too long, cut off",
 	       seconds(le64toh(e->released_ns) - from));
 	if (flags & EROT_EV_DAMAGED)
 		printf("  damaged      at least one chunk was refused\n");

@@ -8,7 +8,7 @@
  * Variable parts follow their structure without gaps, in the order of their
  * length fields, and a reader demands that head.length is used up exactly.
  *
- * Documentation/formats.rst explains each of them byte by byte.
+ * This is the normative description; Documentation/formats.rst says what a header cannot.
  */
 #ifndef _UAPI_LINUX_EROT_FORMAT_H
 #define _UAPI_LINUX_EROT_FORMAT_H

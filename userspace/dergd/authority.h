@@ -4,9 +4,9 @@
  * HTTPS. Decisions are one noun a file: tenant, epoch, client, policies, machine, enrol, statement,
  * receipt, challenge, release, ending, unaccounted, bundle.
  *
- * A decision reads and writes in one transaction; what the HSM signs for it is made before (or, for
- * a release, inside); the entry in the transparency log is part of the transaction. An answer
- * leaves when the transaction has been committed, never before.
+ * A decision reads and writes in one transaction; what the HSM does for it is done before, outside
+ * of any transaction that writes; the entry in the transparency log is part of the transaction. An
+ * answer leaves when the transaction has been committed, never before.
  */
 #ifndef DERGD_AUTHORITY_H
 #define DERGD_AUTHORITY_H

@@ -8,7 +8,7 @@
  *	database = sqlite:/.../derg.db		or postgresql://...
  *	log_name = example.org/erot		origin of the transparency log
  *	ek_roots = /.../ek-roots.pem		whose TPMs may be enrolled
- *	attestation = required			or none: command line only, no quotes at all
+ *	attestation = required			or none: nobody is asked for a quote
  *	require_host = attested,lockdown	added to what manifests ask
  *	challenge_seconds = 120
  *	valid_seconds = 300			from a session's start to its provisioning

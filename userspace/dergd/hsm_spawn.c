@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Starts the HSM helper. It inherits one socket and nothing else: the DERG's
- * other descriptors, its memory and its environment stay out of the process
- * that has the keys.
+ * Starts the HSM helper. It inherits one socket and standard error: the DERG's
+ * other descriptors and its memory stay out of the process that has the keys,
+ * and so does its environment where the module needs nothing of it.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -155,8 +155,9 @@ static const char *const version_1[] = {
 	"CREATE INDEX challenge_expires ON challenge (expires)",
 
 	/*
-	 * One row a receipt: it is spent. attestation: quote, signature, PCRs and event log as they
-	 * were sent, JSON. answer: sealed, the same for a retry. deadline: evidence is due by then.
+	 * One row a receipt: it is spent. attestation: quote and signature, each behind its length;
+	 * empty without a TPM. answer: sealed, the same for a retry. deadline: evidence is due by
+	 * then.
 	 */
 	"CREATE TABLE release ("
 	" receipt BLOB PRIMARY KEY REFERENCES receipt (digest),"
@@ -186,7 +187,7 @@ static const char *const version_1[] = {
 	" log_idx INTEGER NOT NULL UNIQUE REFERENCES log_entry (idx),"
 	" created INTEGER NOT NULL) STRICT",
 
-	/* closed: when, by a quote with a higher reset count; NULL: still unaccounted */
+	/* closed: when, by late evidence or a quote with a higher reset count; NULL: not yet */
 	"CREATE TABLE unaccounted ("
 	" receipt BLOB PRIMARY KEY REFERENCES release (receipt),"
 	" tenant TEXT NOT NULL,"

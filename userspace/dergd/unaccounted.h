@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Launches whose evidence did not come by their deadline. They stay unaccounted until a quote shows
- * that the machine was reset since: then its memory is gone.
+ * Launches whose evidence did not come by their deadline. They stay unaccounted until it comes,
+ * late, or a quote shows that the machine was reset since: then its memory is gone.
  */
 #ifndef DERGD_UNACCOUNTED_H
 #define DERGD_UNACCOUNTED_H

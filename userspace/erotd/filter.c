@@ -88,7 +88,7 @@ static const char *const allowed[] = {
 	"utime", "utimensat", "utimes", "vfork", "wait4", "waitid", "write", "writev",
 };
 
-/* Named in Documentation/; tests assert the EPERM. */
+/* Some are named in erotd(8); tests assert the EPERM. */
 static const char *const refused[] = {
 	"acct", "add_key", "adjtimex", "bpf", "chroot", "clock_adjtime", "clock_settime",
 	"delete_module", "fanotify_init", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick",

@@ -3,8 +3,8 @@
  * One launch, as erotd sees it.
  *
  *	RELEASE ---> SANDBOX ---> RUNNING ---> ENDING ---> (gone)
- *	  |  the provider  |  EXEC was said   |  child      record stored, or the provider
- *	  |  has answered  |                  |  reaped     did not take the evidence yet
+ *	  |  the provider  |  the module      |  child      record stored, or the provider
+ *	  |  has answered  |  told of it      |  reaped     did not take the evidence yet
  *	  +----------------+------------------+--> ENDING by any failure, by the client leaving,
  *						   by SIGTERM to erotd
  *

@@ -4,7 +4,7 @@
  *	receipts/ID.cms		a launch that was begun and whose end is not recorded yet
  *	records/ID.cms		destruction record
  *	records/ID.evidence	struct erot_evidence that it is about
- *	unaccounted/ID.cms	receipt of a launch whose evidence a reboot took away
+ *	unaccounted/ID.cms	receipt of a launch of whose end the module has no evidence
  */
 #ifndef EROTD_STORE_H
 #define EROTD_STORE_H
