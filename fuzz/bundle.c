@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "common/base64.h"
-#include "fuzz/fuzz.h"
+#include "fuzz/json.h"
 #include "liberot/audit.h"
 #include "liberot/cms.h"
 

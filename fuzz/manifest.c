@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "fuzz/fuzz.h"
+#include "fuzz/json.h"
 #include "liberot/manifest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

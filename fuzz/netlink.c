@@ -61,11 +61,30 @@ static ssize_t fuzz_recvfrom(int fd, void *buf, size_t size, int flags, struct s
 	return (ssize_t)n;
 }
 
+/* libnl reads whatever stands there, and no sanitizer watches it. */
+static uint32_t fuzz_get_u32(const struct nlattr *a)
+{
+	if (nla_len(a) < (int)sizeof(uint32_t))
+		abort();
+	return nla_get_u32(a);
+}
+
+static uint64_t fuzz_get_u64(const struct nlattr *a)
+{
+	if (nla_len(a) < (int)sizeof(uint64_t))
+		abort();
+	return nla_get_u64(a);
+}
+
 #define close		fuzz_close
 #define recvfrom	fuzz_recvfrom
+#define nla_get_u32	fuzz_get_u32
+#define nla_get_u64	fuzz_get_u64
 #include "liberot/netlink_ops.c"
 #undef close
 #undef recvfrom
+#undef nla_get_u32
+#undef nla_get_u64
 #include "liberot/netlink.c"
 
 /* ---- in place of the kernel */

@@ -31,21 +31,19 @@ netlink@userspace/liberot/netlink_ops.c@\[EROT_A_SESSION_ID\] = { .minlen = EROT
 netlink@userspace/liberot/netlink_ops.c@if (ret \&\& out->fd >= 0)@if (0)
 netlink@userspace/liberot/netlink_ops.c@nla_len(a) == sizeof(fd)@1
 log@userspace/liberot/checkpoint.c@proof->count == EROT_TLOG_PROOF_MAX@proof->count == 1000
-bundle@userspace/liberot/audit_read.c@"entry", sizeof(struct erot_log_entry), &e->entry@"entry", 4096, \&e->entry
+bundle@userspace/liberot/audit_read.c@e->salt.len != EROT_LOG_SALT_SIZE@0
 client@userspace/erotd/request.c@number > 64@number > 640
 client@userspace/erotd/config.c@n == EROTD_PROVIDER_ARGS - 1@0
 '
 
 # objects keep their dates, so that only what was changed is built again
-copy=$out/planted
+copy=build/planted
 prepare()
 {
 	rm -rf "$copy"
 	mkdir -p "$copy/build"
 	cp -a Makefile kernel uapi userspace fuzz tools selftests "$copy"
-	cp -a "$out" "$copy/build/fuzz.new" 2>/dev/null || :
-	rm -rf "$copy/build/fuzz.new/planted"
-	mv "$copy/build/fuzz.new" "$copy/$out"
+	cp -a "$out" "$copy/build/fuzz"
 }
 
 # hunt TARGET: in the copy, from the seeds alone; 0: nothing was found
@@ -57,9 +55,9 @@ hunt()
 	fuzz_build "$1" 2>/dev/null || exit 2
 	rm -rf "$out/hunt"
 	mkdir -p "$out/hunt"
-	fuzz_seeds "$1" "$out/hunt"
+	fuzz_seeds "$1" "$out/hunt" || exit 2
 	SECONDS=0
-	"$out/$1" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=16384 -use_value_profile=1 \
+	"$out/$1" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=32768 -use_value_profile=1 \
 		-print_final_stats=1 -artifact_prefix="$out/" "$out/hunt" >"$out/hunt.log" 2>&1 ||
 		{ status=$? && echo "$SECONDS" >"$out/hunt.seconds" && exit $status; }
 )

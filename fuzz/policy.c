@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A policy, and the explanation of a machine that has nothing of it. */
-#include "fuzz/fuzz.h"
+#include "fuzz/json.h"
 #include "liberot/explain.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

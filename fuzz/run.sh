@@ -19,7 +19,7 @@ passed=0 failed=0
 one()
 {
 	local found=$out/$1.found corpus=$out/corpus/$1 log=$out/$1.log before=()
-	local args=(-max_len=16384 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
+	local args=(-max_len=32768 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
 		-artifact_prefix="$found/")
 
 	if [ -n "${FUZZ_RUNS:-}" ]; then

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Machine state: what is accepted is written, and accepted again. */
-#include "fuzz/fuzz.h"
+#include "fuzz/json.h"
 #include "liberot/state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
