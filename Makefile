@@ -70,9 +70,9 @@ ESCAPE_SRC   := $(wildcard selftests/workload/escape/*.c)
 JOBS	= $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 .PHONY: all module module-reveal userspace tests image deps check check-host check-guest check-all \
-	check-debug check-kunit coverage check-memory check-fuzz check-fuzz-fixed fuzzers check-newest \
-	check-newest-run check-newest-build check-stress demo demo-run bench bench-build static \
-	install uninstall clean help FORCE
+	check-debug check-kunit check-faults coverage check-memory check-fuzz check-fuzz-fixed fuzzers \
+	check-newest check-newest-run check-newest-build check-stress demo demo-run bench bench-build \
+	static install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -89,6 +89,7 @@ help:
 	@echo "make check-guest  the tests in a virtual machine"
 	@echo "make check-debug  the tests in kernels that look for faults (KASAN, KCSAN), which it builds"
 	@echo "make check-kunit  of those, only the module's own suites (KUnit)"
+	@echo "make check-faults of those, only the ones whose allocations and reads fail"
 	@echo "make coverage     which lines the tests reach, in build-coverage/coverage.txt"
 	@echo "make check-memory what is left in the machine's memory, looked at from outside"
 	@echo "make check-newest the tests in a virtual machine, on Debian's newest kernel (sid)"
@@ -256,6 +257,10 @@ check-debug: userspace tests
 
 check-kunit: userspace tests
 	@qemu-test/debug.sh kunit
+
+# they need CONFIG_FAULT_INJECTION: no other kernel runs them
+check-faults: userspace tests
+	@EROT_TESTS="fault_test load_test" qemu-test/debug.sh kasan
 
 coverage:
 	@qemu-test/coverage.sh
