@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/socket.h>
 
 #include "common/buf.h"
@@ -451,7 +452,7 @@ static bool got_none(struct asker *a)
 
 TEST_F(hsm, requests_do_not_wait_for_answers)
 {
-	struct derive_answer answers[ASKERS];
+	struct derive_answer answers[ASKERS] = { 0 };
 	struct asker a[ASKERS];
 	struct hsm h;
 	int i, sock, taken = 0;
@@ -473,7 +474,7 @@ TEST_F(hsm, requests_do_not_wait_for_answers)
 static void spoil_first(struct __test_metadata *_metadata, const struct derive_answer *spoilt,
 			size_t len, const char *code)
 {
-	struct derive_answer answers[ASKERS];
+	struct derive_answer answers[ASKERS] = { 0 };
 	int i, sock, first = 0, gone = 0;
 	struct asker a[ASKERS];
 	struct hsm h;
@@ -514,7 +515,7 @@ TEST_F(hsm, answers_behind_another_ones)
 /* A helper that takes no more: who was before has an answer, in its turn. */
 TEST_F(hsm, answers_before_a_request_that_fails)
 {
-	struct derive_answer answers[ASKERS];
+	struct derive_answer answers[ASKERS] = { 0 };
 	struct asker a[ASKERS], late;
 	struct hsm h;
 	int i, sock;
@@ -562,6 +563,7 @@ TEST_F(hsm, a_request_that_is_too_large)
  * @log: public key of another operation
  * @wrong: answers
  * @gone: there is no helper any more
+ * @begun: told when all was asked once
  */
 struct crowd {
 	struct hsm *h;
@@ -569,6 +571,7 @@ struct crowd {
 	uint8_t seed[32], pk[32], log[32];
 	unsigned int wrong;
 	bool gone;
+	sem_t *begun;
 };
 
 static void judge(struct crowd *c, bool good, const struct erot_error *err)
@@ -607,6 +610,8 @@ static void *ask_on(void *ctx)
 {
 	struct crowd *c = ctx;
 
+	ask_all(c);
+	sem_post(c->begun);
 	while (!c->gone)
 		ask_all(c);
 	return NULL;
@@ -615,7 +620,7 @@ static void *ask_on(void *ctx)
 #define CROWD	8
 
 static void begin_crowd(struct __test_metadata *_metadata, FIXTURE_DATA(hsm) *self,
-			struct crowd *c, void *(*fn)(void *ctx))
+			struct crowd *c, void *(*fn)(void *ctx), sem_t *begun)
 {
 	int i;
 
@@ -623,7 +628,7 @@ static void begin_crowd(struct __test_metadata *_metadata, FIXTURE_DATA(hsm) *se
 	ASSERT_EQ(0, hsm_new_root(&self->h, "root", &self->err));
 	ASSERT_EQ(0, hsm_new_ed25519(&self->h, "log", &self->err));
 	for (i = 0; i < CROWD; i++) {
-		c[i] = (struct crowd) { .h = &self->h };
+		c[i] = (struct crowd) { .h = &self->h, .begun = begun };
 		memset(c[i].seed, i, sizeof(c[i].seed));
 		ASSERT_EQ(0, hsm_derive(&self->h, "root", c[i].seed, c[i].pk, &self->err));
 		ASSERT_EQ(0, hsm_ed25519_public(&self->h, "log", c[i].log, &self->err));
@@ -637,7 +642,7 @@ TEST_F(hsm, everybody_gets_their_own_answer)
 	struct crowd c[CROWD];
 	int i;
 
-	begin_crowd(_metadata, self, c, ask_often);
+	begin_crowd(_metadata, self, c, ask_often, NULL);
 	for (i = 0; i < CROWD; i++) {
 		pthread_join(c[i].thread, NULL);
 		EXPECT_EQ(0, c[i].wrong);
@@ -648,9 +653,13 @@ TEST_F(hsm, everybody_gets_their_own_answer)
 TEST_F(hsm, everybody_hears_of_the_helpers_death)
 {
 	struct crowd c[CROWD];
+	sem_t begun;
 	int i;
 
-	begin_crowd(_metadata, self, c, ask_on);
+	ASSERT_EQ(0, sem_init(&begun, 0, 0));
+	begin_crowd(_metadata, self, c, ask_on, &begun);
+	for (i = 0; i < CROWD; i++)
+		sem_wait(&begun);
 	ASSERT_EQ(0, kill(self->h.pid, SIGKILL));
 	for (i = 0; i < CROWD; i++) {
 		pthread_join(c[i].thread, NULL);
@@ -661,7 +670,7 @@ TEST_F(hsm, everybody_hears_of_the_helpers_death)
 /* Half of an answer was read: what lies behind it is nobody's. */
 TEST_F(hsm, an_answer_of_another_request)
 {
-	const uint8_t large[4] = { 0xff, 0xff, 0xff, 0 }, good[4 + 32] = { 0 };
+	const uint8_t large[4] = { 0xff, 0xff, 0xff, 0 }, good[4 + 4 + 32] = { 1 };
 	uint8_t seed[32] = { 0 }, pk[32];
 	struct hsm h;
 	int sock;
