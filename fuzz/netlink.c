@@ -61,7 +61,7 @@ static ssize_t fuzz_recvfrom(int fd, void *buf, size_t size, int flags, struct s
 	return (ssize_t)n;
 }
 
-/* libnl reads whatever stands there, and no sanitizer watches it. */
+/* libnl reads a number whatever its length is, and no sanitizer watches it. */
 static uint32_t fuzz_get_u32(const struct nlattr *a)
 {
 	if (nla_len(a) < (int)sizeof(uint32_t))

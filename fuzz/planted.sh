@@ -40,10 +40,16 @@ client@userspace/erotd/config.c@n == EROTD_PROVIDER_ARGS - 1@0
 copy=build/planted
 prepare()
 {
+	local file
+
 	rm -rf "$copy"
 	mkdir -p "$copy/build"
 	cp -a Makefile kernel uapi userspace fuzz tools selftests "$copy"
 	cp -a "$out" "$copy/build/fuzz"
+	# targets that are there to read them would find nothing without
+	for file in bundle checkpoint evidence opened receipt.cms; do
+		[ -s "$copy/build/fuzz/launch/doc/$file" ] || { echo "no seed: $file" >&2 && exit 2; }
+	done
 }
 
 # hunt TARGET: in the copy, from the seeds alone; 0: nothing was found

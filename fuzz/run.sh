@@ -27,6 +27,7 @@ one()
 		rm -rf "$corpus"
 	fi
 	mkdir -p "$found" "$corpus"
+	rm -f "$log.verdict"
 	fuzz_seeds "$1" "$corpus"
 	if [ -d "fuzz/found/$1" ]; then
 		cp "fuzz/found/$1"/* "$corpus"
@@ -49,7 +50,7 @@ report()
 {
 	local log=$out/$1.log runs edges new
 
-	if [ "$(cat "$log.verdict")" = ok ]; then
+	if [ "$(cat "$log.verdict" || :)" = ok ]; then
 		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 		edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
 		new=$(sed -n 's/^stat::new_units_added: *//p' "$log")
