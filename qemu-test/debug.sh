@@ -65,7 +65,7 @@ begin()
 # tests KIND: in its guests; adds what the last line counts
 tests()
 {
-	local line tee
+	local line tee name
 
 	mkfifo "$work/pipe"
 	tee "$work/out" <"$work/pipe" &
@@ -81,6 +81,9 @@ tests()
 	else
 		not_ok "$1: the tests did not finish"
 	fi
+	for name in ${EROT_TESTS:-}; do
+		grep -qx "# == $name" "$work/out" || not_ok "$1: $name did not run"
+	done
 }
 
 planted()
