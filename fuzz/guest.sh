@@ -46,7 +46,6 @@ if [ -d "$out/guest/module-$KVER" ]; then
 fi
 TMPDIR=$work scratch_run qemu-test/image.sh "$KVER" "$work/image"
 tar -C "$out/corpus" -cf "$work/corpus.tar" family
-truncate -s 8M "$work/memory"
 # shellcheck disable=SC2016 # the guest's shell expands it
 inside='for d in /sys/block/vd*; do
 		[ "$(cat "$d/serial")" != erot-data ] || tar -xf "/dev/${d##*/}" -C /var/tmp
@@ -62,6 +61,9 @@ status=0
 for what; do
 	limit=$((each * 4 + 600))
 	[ "$seconds" -gt 0 ] || limit=$((365 * 86400))
+	# each has its own view of it, and what the last one left would be counted
+	rm -f "$work/memory"
+	truncate -s 8M "$work/memory"
 	scratch_run qemu-test/run.sh -m 1536 --append erot.open=1 --image "$work/image" \
 		--name "fuzz-$what" --shared "$work/memory" --disk "$work/corpus.tar" \
 		--timeout "$limit" -- bash -c "$inside" fuzz "$what" "$each" || { status=$? && break; }
