@@ -65,7 +65,7 @@ begin()
 # tests KIND: in its guests; adds what the last line counts
 tests()
 {
-	local line tee name
+	local line tee
 
 	mkfifo "$work/pipe"
 	tee "$work/out" <"$work/pipe" &
@@ -81,9 +81,7 @@ tests()
 	else
 		not_ok "$1: the tests did not finish"
 	fi
-	for name in ${EROT_TESTS:-}; do
-		grep -qx "# == $name" "$work/out" || not_ok "$1: $name did not run"
-	done
+	cat "$work/out" >>"$work/all"
 }
 
 planted()
@@ -113,6 +111,9 @@ for kind in "$@"; do
 	begin "$kind"
 	[ "$kind" = kunit ] || planted "$kind"
 	tests "$kind"
+done
+for name in ${EROT_TESTS:-}; do
+	grep -qx "# == $name" "$work/all" || not_ok "$name did not run"
 done
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]
