@@ -61,19 +61,18 @@ status=0
 for what; do
 	limit=$((each * 4 + 600))
 	[ "$seconds" -gt 0 ] || limit=$((365 * 86400))
-	# each has its own view of it, and what the last one left would be counted
-	rm -f "$work/memory"
-	truncate -s 8M "$work/memory"
+	truncate -s 8M "$work/$what.memory"
 	scratch_run qemu-test/run.sh -m 1536 --append erot.open=1 --image "$work/image" \
-		--name "fuzz-$what" --shared "$work/memory" --disk "$work/corpus.tar" \
+		--name "fuzz-$what" --shared "$work/$what.memory" --disk "$work/corpus.tar" \
 		--timeout "$limit" -- bash -c "$inside" fuzz "$what" "$each" || { status=$? && break; }
 done
 mkdir "$work/programs"
-if [ $status -eq 0 ]; then
-	build/selftests/fuzz_family --unpack "$work/memory" "$work/programs" >/dev/null
-else
+if [ -e "$work/family.memory" ]; then
+	build/selftests/fuzz_family --unpack "$work/family.memory" "$work/programs" >/dev/null
+fi
+if [ $status -ne 0 ]; then
 	# of fuzz_hostile the number of the container
-	build/selftests/fuzz_family --unpack "$work/memory" "$work/programs" --died
+	build/selftests/fuzz_family --unpack "$work/$what.memory" "$work/programs" --died
 	find "$work/programs" -name 'last-*' -exec mv -t "$out/family.found" {} +
 	echo "not ok - $what: see build/fuzz-$what.console, $out/family.found/"
 fi
